@@ -1,0 +1,363 @@
+/*
+ * The one interface to a database: typed requests in, typed responses out. The local engine, the remote one,
+ * and engines that wrap another (trace, cache, access, capacity, faults) implement it; callers cannot tell
+ * which answers. Every call may come from any thread. Requests are borrowed for the call; what a response
+ * points to lives in the arena that the caller gave. On failure outputs are untouched, *err says why, and
+ * nothing was changed. DDB_RESOURCE_NOT_FOUND, DDB_DAMAGED, DDB_STORE_FULL, DDB_NO_MEMORY can come from any
+ * call and are not repeated below.
+ */
+#ifndef DDB_ENGINE_H
+#define DDB_ENGINE_H
+
+#include "engine/arena.h"
+#include "engine/definition.h"
+#include "engine/error.h"
+#include "engine/value.h"
+
+/* ---- Tables ---- */
+
+/*
+ * A provisional table (made by mkdir, no definition yet) files items under names of type S. Its key
+ * attributes have names that no document can hold, so that any attribute may turn out to be the key later.
+ */
+enum ddb_provisional {
+	DDB_DEFINED,
+	DDB_PROVISIONAL, /* neither kind yet: holds no items */
+	DDB_PROVISIONAL_SIMPLE,
+	DDB_PROVISIONAL_COMPOSITE,
+};
+#define DDB_PROVISIONAL_HASH "\xffpk"
+#define DDB_PROVISIONAL_RANGE "\xffsk"
+
+/* What a table is, as of one moment: immutable, reference-counted. */
+struct ddb_table {
+	int references; /* atomic */
+	char name[DDB_TABLE_NAME_MAX + 1];
+	uint32_t id; /* never given to another table of this engine */
+	enum ddb_provisional provisional;
+	struct ddb_definition *definition; /* of a provisional table: its stand-in with the keys above (NULL
+					      while kindless) */
+	int64_t created_ns;                /* since the epoch */
+	int64_t changed_ns;                /* of the definition */
+	char uuid[37];                     /* TableId */
+};
+
+struct ddb_table_counts {
+	uint64_t items;
+	uint64_t bytes; /* in DynamoDB's counting */
+};
+
+struct ddb_table *ddb_table_ref(struct ddb_table *table);
+void ddb_table_unref(struct ddb_table *table); /* NULL is fine */
+#define DDB_TABLE_AUTO __attribute__((cleanup(ddb_table_unrefp)))
+static inline void ddb_table_unrefp(struct ddb_table **table)
+{
+	ddb_table_unref(*table);
+}
+
+struct ddb_table_names {
+	size_t count;
+	const char **names; /* in byte order */
+	bool more;
+};
+
+/* ---- Items ---- */
+
+/* What an engine knows about an item beside its attributes. */
+struct ddb_meta {
+	uint64_t serial;      /* of the item in its table, from 1; stays when it is overwritten or re-keyed */
+	uint64_t version;     /* rises with every change of the item, over all items of the engine; never 0 */
+	int64_t mtime_ns;     /* last change (or as set), since the epoch */
+	uint32_t size;        /* in DynamoDB's counting */
+	uint32_t rendered[2]; /* bytes of its documents: enum ddb_rendering */
+};
+enum ddb_rendering { DDB_RENDER_PLAIN, DDB_RENDER_TYPED };
+
+struct ddb_entry {             /* an item as a response holds it */
+	struct ddb_value item; /* the whole item, or only its key where the request said so */
+	struct ddb_meta meta;
+};
+
+/* Until expressions come: the conditions that the tree itself needs. */
+enum ddb_condition {
+	DDB_ALWAYS,
+	DDB_IF_ABSENT,
+	DDB_IF_PRESENT,
+};
+
+/* A scratch file: its directory's opaque id and its name. */
+enum { DDB_DIRECTORY_ID_BYTES = 16 };
+struct ddb_scratch_name {
+	uint8_t directory[DDB_DIRECTORY_ID_BYTES];
+	const char *name; /* NUL-terminated, at most 255 bytes */
+};
+
+struct ddb_put_item {
+	const char *table;
+	struct ddb_value item;
+	enum ddb_condition condition;
+	int64_t mtime_ns; /* 0: now */
+	/* When not NULL: this scratch file is removed in the same transaction (the rename of a temporary). */
+	const struct ddb_scratch_name *consume;
+};
+
+struct ddb_put_result {
+	struct ddb_meta meta; /* of the item as it is now */
+	bool replaced;        /* there was one before */
+	bool unchanged;       /* it was equal: nothing was written but mtime */
+};
+
+struct ddb_get_item {
+	const char *table;
+	struct ddb_value key; /* a map of the key attributes */
+	bool meta_only;       /* entry.item is left alone: O(1), whatever the item's size */
+};
+
+struct ddb_get_result {
+	bool found;
+	struct ddb_entry entry;
+};
+
+struct ddb_delete_item {
+	const char *table;
+	struct ddb_value key;
+	/* When not NULL: becomes a scratch file of this name with `kept_text` in the same transaction. */
+	const struct ddb_scratch_name *keep;
+	const char *kept_text;
+	size_t kept_length;
+};
+
+struct ddb_delete_result {
+	bool existed;
+};
+
+/* SET of top-level attributes; creates a missing item. Update expressions will join it. */
+struct ddb_update_item {
+	const char *table;
+	struct ddb_value key;
+	struct ddb_value set; /* a map; must not hold key attributes other than with the key's own values */
+	enum ddb_condition condition;
+};
+
+/* Atomically gives the item `from` the key `to`. */
+struct ddb_move_item {
+	const char *table;
+	struct ddb_value from, to;
+	bool exchange;   /* swap: both must exist */
+	bool no_replace; /* DDB_CONDITIONAL_CHECK_FAILED when `to` exists */
+};
+
+struct ddb_set_mtime {
+	const char *table;
+	struct ddb_value key;
+	int64_t mtime_ns;
+	uint64_t if_version; /* 0: any; otherwise nothing happens, without error, unless the item has this
+				version */
+};
+
+/* Many puts in one transaction, stopping before the first that is refused. */
+struct ddb_put_many {
+	const char *table;
+	const struct ddb_value *items;
+	size_t count;
+};
+struct ddb_put_many_result {
+	size_t done; /* items[0..done) are put; when done < count, the call failed with items[done]'s error */
+};
+
+/* ---- Query and Scan ---- */
+
+struct ddb_bound {
+	bool given;
+	bool inclusive;
+	struct ddb_value value; /* of the sort key's type */
+};
+
+struct ddb_query {
+	const char *table;
+	const struct ddb_value *partition; /* the partition key's value; NULL: Scan */
+	struct ddb_bound lower, upper;     /* of the sort key; only with a partition */
+	bool backward;                     /* only with a partition */
+	bool keys_only; /* entries hold key attributes and meta; bounds below count them as whole items all
+			   the same */
+	uint32_t limit; /* entries; 0: only the page bounds it */
+	uint32_t page_bytes; /* in DynamoDB's counting; 0: 1 MiB. The first entry always comes */
+	const struct ddb_value
+		*start; /* ExclusiveStartKey: a map of the key attributes, need not exist; or NULL */
+	uint32_t segment, segments; /* of a parallel Scan; segments 0: the whole */
+};
+
+struct ddb_page {
+	size_t count;
+	struct ddb_entry *entries;
+	bool more; /* go on with start = the key of the last entry */
+};
+
+/* ---- What only directories need ---- */
+
+/* The distinct partition keys of a table with a sort key, in an order of the engine's own that stays the
+ * same. */
+struct ddb_list_partitions {
+	const char *table;
+	const struct ddb_value *after; /* a partition key's value, need not exist; or NULL */
+	uint32_t limit;
+};
+struct ddb_partition {
+	struct ddb_value key;
+	uint64_t serial;  /* from the counter of the items' serials */
+	int64_t mtime_ns; /* when it came to be */
+};
+struct ddb_partitions {
+	size_t count;
+	struct ddb_partition *partitions;
+	bool more;
+};
+
+/*
+ * Finds the key whose alias (a digest, see struct ddb_rendering_hooks) this is: a partition key when
+ * `partition` is NULL, else a sort key within it. DDB_RESOURCE_NOT_FOUND when there is none.
+ */
+enum { DDB_ALIAS_BYTES = 20 };
+struct ddb_find_alias {
+	const char *table;
+	const struct ddb_value *partition;
+	uint8_t alias[DDB_ALIAS_BYTES];
+};
+
+/*
+ * Gives a provisional table its definition and re-files every item in one transaction. `convert` makes the
+ * new item, in `arena`, of one filed under its stand-in key. When it refuses (returns an error), the others
+ * are still asked, nothing is changed and the first error is the call's.
+ */
+struct ddb_define_table {
+	const char *table;
+	struct ddb_definition *definition;
+	enum ddb_code (*convert)(void *context, struct ddb_arena *arena,
+		const struct ddb_definition *definition, const struct ddb_value *item, struct ddb_value *ret,
+		struct ddb_error *err);
+	void *context;
+};
+
+/* ---- Scratch files ---- */
+
+struct ddb_scratch_meta {
+	uint64_t id; /* stable; distinct from all other scratch files */
+	uint64_t size;
+	int64_t mtime_ns;
+	uint32_t mode; /* permission bits as set; no effect */
+};
+struct ddb_scratch_entry {
+	const char *name;
+	struct ddb_scratch_meta meta;
+};
+struct ddb_scratch_page {
+	size_t count;
+	struct ddb_scratch_entry *entries;
+	bool more;
+};
+enum { DDB_SCRATCH_FILE_MAX = 64 << 20 }; /* bytes */
+
+/* ---- The engine ---- */
+
+struct ddb_engine;
+
+struct ddb_engine_ops {
+	const char *name;
+	void (*close)(struct ddb_engine *engine);
+
+	/* DDB_RESOURCE_IN_USE: "Table already exists: NAME". With definition NULL: a provisional table. */
+	enum ddb_code (*create_table)(
+		struct ddb_engine *, const char *name, struct ddb_definition *definition, struct ddb_error *);
+	/* *ret is the caller's reference. */
+	enum ddb_code (*describe_table)(
+		struct ddb_engine *, const char *name, struct ddb_table **ret, struct ddb_error *);
+	enum ddb_code (*count_table)(
+		struct ddb_engine *, const char *name, struct ddb_table_counts *ret, struct ddb_error *);
+	/* DDB_VALIDATION for another key schema and for what DynamoDB does not let change. */
+	enum ddb_code (*update_table)(
+		struct ddb_engine *, const char *name, struct ddb_definition *definition, struct ddb_error *);
+	/* DDB_VALIDATION when deletion protection is on. Items go with it. */
+	enum ddb_code (*delete_table)(struct ddb_engine *, const char *name, struct ddb_error *);
+	/* Names after `after` (or NULL), at most `limit`. */
+	enum ddb_code (*list_tables)(struct ddb_engine *, struct ddb_arena *, const char *after,
+		uint32_t limit, struct ddb_table_names *ret, struct ddb_error *);
+	/* Fixes the kind of a kindless provisional table; DDB_VALIDATION when it has the other one. */
+	enum ddb_code (*settle_table)(
+		struct ddb_engine *, const char *name, enum ddb_provisional kind, struct ddb_error *);
+	enum ddb_code (*define_table)(
+		struct ddb_engine *, const struct ddb_define_table *, struct ddb_error *);
+
+	enum ddb_code (*put_item)(struct ddb_engine *, const struct ddb_put_item *, struct ddb_put_result *,
+		struct ddb_error *);
+	enum ddb_code (*put_many)(struct ddb_engine *, const struct ddb_put_many *,
+		struct ddb_put_many_result *, struct ddb_error *);
+	enum ddb_code (*get_item)(struct ddb_engine *, struct ddb_arena *, const struct ddb_get_item *,
+		struct ddb_get_result *, struct ddb_error *);
+	enum ddb_code (*delete_item)(struct ddb_engine *, const struct ddb_delete_item *,
+		struct ddb_delete_result *, struct ddb_error *);
+	enum ddb_code (*update_item)(struct ddb_engine *, const struct ddb_update_item *,
+		struct ddb_put_result *, struct ddb_error *);
+	enum ddb_code (*move_item)(struct ddb_engine *, const struct ddb_move_item *, struct ddb_error *);
+	enum ddb_code (*set_mtime)(struct ddb_engine *, const struct ddb_set_mtime *, struct ddb_error *);
+	enum ddb_code (*query)(struct ddb_engine *, struct ddb_arena *, const struct ddb_query *,
+		struct ddb_page *, struct ddb_error *);
+
+	enum ddb_code (*list_partitions)(struct ddb_engine *, struct ddb_arena *,
+		const struct ddb_list_partitions *, struct ddb_partitions *, struct ddb_error *);
+	/* One partition by key; DDB_RESOURCE_NOT_FOUND when it has no items. */
+	enum ddb_code (*get_partition)(struct ddb_engine *, const char *table, const struct ddb_value *key,
+		struct ddb_partition *ret, struct ddb_error *);
+	enum ddb_code (*find_alias)(struct ddb_engine *, struct ddb_arena *, const struct ddb_find_alias *,
+		struct ddb_value *ret, struct ddb_error *);
+
+	/* With `exclusive` DDB_CONDITIONAL_CHECK_FAILED when the file exists; without, it is opened as it is.
+	 */
+	enum ddb_code (*scratch_create)(struct ddb_engine *, const struct ddb_scratch_name *, uint32_t mode,
+		bool exclusive, struct ddb_scratch_meta *ret, struct ddb_error *);
+	enum ddb_code (*scratch_stat)(struct ddb_engine *, const struct ddb_scratch_name *,
+		struct ddb_scratch_meta *ret, struct ddb_error *);
+	/* *ret_length: bytes read, 0 at the end. */
+	enum ddb_code (*scratch_read)(struct ddb_engine *, const struct ddb_scratch_name *, uint64_t offset,
+		void *buffer, size_t length, size_t *ret_length, struct ddb_error *);
+	/* DDB_ITEM_TOO_LARGE beyond DDB_SCRATCH_FILE_MAX; DDB_STORE_FULL beyond the total that the engine was
+	 * opened with. Sets mtime to now. */
+	enum ddb_code (*scratch_write)(struct ddb_engine *, const struct ddb_scratch_name *, uint64_t offset,
+		const void *bytes, size_t length, struct ddb_error *);
+	enum ddb_code (*scratch_truncate)(
+		struct ddb_engine *, const struct ddb_scratch_name *, uint64_t size, struct ddb_error *);
+	/* mtime_ns 0 and mode UINT32_MAX: as they are. */
+	enum ddb_code (*scratch_set)(struct ddb_engine *, const struct ddb_scratch_name *, int64_t mtime_ns,
+		uint32_t mode, struct ddb_error *);
+	enum ddb_code (*scratch_remove)(
+		struct ddb_engine *, const struct ddb_scratch_name *, struct ddb_error *);
+	/* Replaces `to`, unless no_replace (DDB_CONDITIONAL_CHECK_FAILED). */
+	enum ddb_code (*scratch_rename)(struct ddb_engine *, const struct ddb_scratch_name *from,
+		const struct ddb_scratch_name *to, bool no_replace, struct ddb_error *);
+	/* In an order of the engine's own that stays the same; after `after` (a name, need not exist; or
+	 * NULL). */
+	enum ddb_code (*scratch_list)(struct ddb_engine *, struct ddb_arena *,
+		const uint8_t directory[DDB_DIRECTORY_ID_BYTES], const char *after, uint32_t limit,
+		struct ddb_scratch_page *ret, struct ddb_error *);
+
+	/* All that was acknowledged before the call survives power loss when it returns. */
+	enum ddb_code (*sync)(struct ddb_engine *, struct ddb_error *);
+	/* Members for /.status: the engine's own part, into an open object. */
+	void (*status)(struct ddb_engine *, struct ddb_json_out *);
+};
+
+struct ddb_engine {
+	const struct ddb_engine_ops *ops;
+};
+
+/*
+ * What the local engine is told about renderings, which it stores but does not understand.
+ * `measure` gives the bytes of both documents of an item. `alias` answers true and a digest when a key
+ * value's file name does not fit in a directory entry and must be found by digest.
+ */
+struct ddb_rendering_hooks {
+	void (*measure)(const struct ddb_table *table, const struct ddb_value *item, uint32_t ret[2]);
+	bool (*alias)(const struct ddb_table *table, const struct ddb_value *key_value, bool is_range,
+		uint8_t ret[DDB_ALIAS_BYTES]);
+};
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * A table as DescribeTable shows it. The table itself is engine.h's.
+ */
+#ifndef DDB_TABLE_H
+#define DDB_TABLE_H
+
+#include "engine/engine.h"
+
+/*
+ * The bare `Table` object: the definition in DescribeTable's terms, and what the engine knows beside it. A
+ * provisional table is CREATING; its key shows as pk and sk once its kind is settled. Only what is known is
+ * shown: indexes without their counts, a stream without its label.
+ */
+void ddb_table_describe(const struct ddb_table *table, const struct ddb_table_counts *counts,
+	const char *region, struct ddb_json_out *json);
+
+#endif
