@@ -1,0 +1,207 @@
+/* Attributes of nodes: stat, the times and sizes that callers set, statfs. */
+#include "fs/session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+double fs_timeout(const struct fs_node *node)
+{
+	/* Scratch files have no version and streams no length; the rest changes only with our telling. */
+	return node->directory || (node->version && !node->volatile_) || node->fresh ? FS_LONG_TIMEOUT : 0;
+}
+
+void fs_stat_of(const struct fs *fs, const struct fs_node *node, struct stat *ret)
+{
+	mode_t mode = node->directory ? S_IFDIR | (node->writable ? 0777 : 0555)
+				      : S_IFREG | (node->writable ? 0666 : 0444);
+
+	memset(ret, 0, sizeof *ret);
+	ret->st_ino = node->ino;
+	ret->st_mode = mode & ~fs->options.umask;
+	ret->st_nlink = node->attached || node->fresh ? 1 : 0;
+	ret->st_uid = fs->options.uid;
+	ret->st_gid = fs->options.gid;
+	ret->st_size = (off_t)node->size;
+	ret->st_blocks = (blkcnt_t)((node->size + 511) / 512);
+	ret->st_blksize = 4096;
+	ret->st_mtim.tv_sec = node->mtime_ns / 1000000000;
+	ret->st_mtim.tv_nsec = node->mtime_ns % 1000000000;
+	if (ret->st_mtim.tv_nsec < 0) {
+		ret->st_mtim.tv_nsec += 1000000000;
+		ret->st_mtim.tv_sec--;
+	}
+	ret->st_atim = ret->st_ctim = ret->st_mtim;
+}
+
+/* An item's node tells its attributes by itself: every change of the item changes or detaches it. */
+static bool knows_itself(const struct fs_node *node)
+{
+	return node->version || node->fresh || !node->parent;
+}
+
+/* The node's attributes, with the lock taken and left held on success. */
+static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, struct fs_node **ret)
+{
+	struct fs_node *node = fs_node_of(fs, ino);
+	char path[MAP_PATH_MAX];
+	struct map_attr attr;
+	int error;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	*ret = node;
+	if (!node->attached ? node->handles > 0 : knows_itself(node))
+		return 0;
+	if (!node->attached || !fs_node_path(node, NULL, path)) {
+		pthread_mutex_unlock(&fs->nodes.lock);
+		return ESTALE;
+	}
+	fs_node_ref(node);
+	pthread_mutex_unlock(&fs->nodes.lock);
+
+	error = map_stat(fs->map, caller, path, &attr);
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (!error && (attr.directory != node->directory || attr.ino != node->ino)) {
+		fs_notify_stale(fs, node);
+		error = ESTALE;
+	}
+	if (!error && node->attached)
+		fs_node_set(node, &attr);
+	fs_node_unref(&fs->nodes, node);
+	if (error)
+		pthread_mutex_unlock(&fs->nodes.lock);
+	return error;
+}
+
+static void reply_attributes(fuse_req_t req, struct fs *fs, struct fs_node *node)
+{
+	struct stat st;
+	double timeout = fs_timeout(node);
+
+	fs_stat_of(fs, node, &st);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	fuse_reply_attr(req, &st, timeout);
+}
+
+void fs_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	struct fs_node *node;
+	int error = look(fs, ino, &caller, &node);
+
+	(void)fi;
+	if (error)
+		fuse_reply_err(req, error);
+	else
+		reply_attributes(req, fs, node);
+}
+
+/* A size set by name: open, truncate, close. */
+static int truncate_path(struct fs *fs, const char *path, const struct map_caller *caller, uint64_t size)
+{
+	struct map_file *file;
+	struct map_attr attr;
+	int error = map_open(fs->map, caller, path, O_RDWR, &file, &attr), later;
+
+	if (error)
+		return error;
+	error = map_file_truncate(file, caller, size);
+	if (!error)
+		error = map_file_flush(file, caller);
+	later = map_file_release(file, caller);
+	return error ? error : later;
+}
+
+static int set_size(struct fs *fs, struct fs_handle *handle, const char *path,
+	const struct map_caller *caller, uint64_t size)
+{
+	int error;
+
+	if (!handle || !handle->writes)
+		return truncate_path(fs, path, caller, size);
+	error = map_file_truncate(handle->file, caller, size);
+	fs_handle_settle(fs, handle, false);
+	return error;
+}
+
+static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, const struct map_caller *caller,
+	int64_t mtime_ns)
+{
+	bool attached;
+	uint64_t version;
+	int error = fs_settle_created(fs, node, caller);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&fs->nodes.lock);
+	attached = node->attached;
+	version = node->version;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	/* Somebody else's version has the name: the times of ours are of no more interest. */
+	if (attached)
+		error = map_set_mtime(fs->map, caller, path, mtime_ns, version);
+	if (error)
+		return error;
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (node->version == version)
+		node->mtime_ns = mtime_ns;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return 0;
+}
+
+static int64_t wanted_mtime(const struct stat *st, int to_set)
+{
+	struct timespec now;
+
+	if (!(to_set & FUSE_SET_ATTR_MTIME_NOW))
+		return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Owner and mode are the mount's: setting them succeeds and does nothing. */
+void fs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	struct fs_handle *handle = fi ? (struct fs_handle *)(uintptr_t)fi->fh : NULL;
+	struct fs_node *node = fs_node_of(fs, ino);
+	char path[MAP_PATH_MAX];
+	bool ours;
+	int error = 0;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	ours = (node->attached || node->handles) && fs_node_path(node, NULL, path);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	if (!ours) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	if (to_set & FUSE_SET_ATTR_SIZE)
+		error = set_size(fs, handle, path, &caller, (uint64_t)st->st_size);
+	if (!error && to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))
+		error = set_mtime(fs, node, path, &caller, wanted_mtime(st, to_set));
+	if (!error)
+		error = look(fs, ino, &caller, &node);
+	if (error)
+		fuse_reply_err(req, error);
+	else
+		reply_attributes(req, fs, node);
+}
+
+void fs_op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct fs *fs = fs_of(req);
+	struct statvfs st;
+
+	(void)ino;
+	if (statvfs(fs->options.data_path, &st)) {
+		fuse_reply_err(req, errno);
+		return;
+	}
+	st.f_namemax = 255;
+	fuse_reply_statfs(req, &st);
+}

@@ -1,0 +1,158 @@
+/* Reading directories. An open directory is the map's; with READDIRPLUS each entry comes with a node, as if
+ * it had been looked up. */
+#include "fs/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct open_directory {
+	struct map_dir *dir;
+	struct fs_node *node; /* a reference */
+};
+
+static struct open_directory *directory_of(const struct fuse_file_info *fi)
+{
+	return (struct open_directory *)(uintptr_t)fi->fh;
+}
+
+static void close_directory(struct fs *fs, struct open_directory *directory)
+{
+	map_dir_free(directory->dir);
+	pthread_mutex_lock(&fs->nodes.lock);
+	fs_node_unref(&fs->nodes, directory->node);
+	fs->nodes.handles--;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	free(directory);
+}
+
+void fs_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	char path[MAP_PATH_MAX];
+	struct open_directory *directory;
+	int error;
+
+	if (!fs_path(req, ino, NULL, path))
+		return;
+	directory = calloc(1, sizeof *directory);
+	error = directory ? map_dir_open(fs->map, &caller, path, &directory->dir) : ENOMEM;
+	if (error) {
+		free(directory);
+		fuse_reply_err(req, error);
+		return;
+	}
+	pthread_mutex_lock(&fs->nodes.lock);
+	directory->node = fs_node_of(fs, ino);
+	fs_node_ref(directory->node);
+	fs->nodes.handles++;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	fi->fh = (uintptr_t)directory;
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		close_directory(fs, directory);
+}
+
+void fs_op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	close_directory(fs_of(req), directory_of(fi));
+	fuse_reply_err(req, 0);
+}
+
+void fs_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct map_caller caller = fs_caller(req);
+
+	(void)ino, (void)datasync, (void)fi;
+	fuse_reply_err(req, map_sync(fs_of(req)->map, &caller));
+}
+
+/* An entry as it goes into the reply: its bytes, or more than `room` when it does not fit. */
+static size_t add_plain(fuse_req_t req, char *to, size_t room, const struct map_dirent *entry)
+{
+	struct stat st = {.st_ino = entry->attr.ino, .st_mode = entry->attr.directory ? S_IFDIR : S_IFREG};
+
+	return fuse_add_direntry(req, to, room, entry->name, &st, (off_t)entry->next);
+}
+
+static size_t add_plus(
+	fuse_req_t req, struct fs_node *parent, char *to, size_t room, const struct map_dirent *entry)
+{
+	struct fs *fs = fs_of(req);
+	struct fuse_entry_param param = {0};
+	struct fs_node *node;
+	size_t size = fuse_add_direntry_plus(req, NULL, 0, entry->name, &param, 0);
+
+	if (size > room || fs_lookup(fs, parent, entry->name, 0, &entry->attr, &node))
+		return room + 1;
+	fs_entry_of(fs, node, &param);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return fuse_add_direntry_plus(req, to, room, entry->name, &param, (off_t)entry->next);
+}
+
+/* "." and "..": the offsets 1 and 2; the map's begin behind them. */
+enum { DOTS = 2 };
+
+static size_t add_dot(
+	fuse_req_t req, bool plus, char *to, size_t room, uint64_t offset, const struct fs_node *node)
+{
+	static const char *const names[DOTS] = {".", ".."};
+	const struct fs_node *shown = offset && node->parent ? node->parent : node;
+	struct fuse_entry_param param = {.attr = {.st_ino = shown->ino, .st_mode = S_IFDIR}};
+
+	if (plus)
+		return fuse_add_direntry_plus(req, to, room, names[offset], &param, (off_t)offset + 1);
+	return fuse_add_direntry(req, to, room, names[offset], &param.attr, (off_t)offset + 1);
+}
+
+static void read_directory(
+	fuse_req_t req, size_t size, uint64_t offset, const struct fuse_file_info *fi, bool plus)
+{
+	struct open_directory *directory = directory_of(fi);
+	char *reply = malloc(size);
+	size_t length = 0, added;
+	struct map_dirent entry;
+	int error = reply ? 0 : ENOMEM;
+
+	while (!error) {
+		if (offset < DOTS) {
+			added = add_dot(req, plus, reply + length, size - length, offset, directory->node);
+			entry.next = offset + 1;
+		} else {
+			error = map_dir_entry(directory->dir, offset - DOTS, &entry);
+			if (error || !entry.name)
+				break;
+			entry.next += DOTS;
+			added = plus ? add_plus(req, directory->node, reply + length, size - length, &entry)
+				     : add_plain(req, reply + length, size - length, &entry);
+		}
+		if (added > size - length)
+			break;
+		length += added;
+		offset = entry.next;
+	}
+	/* What was added came with a lookup, so it must reach the kernel: an error waits for the next call.
+	 */
+	if (error && !length)
+		fuse_reply_err(req, error);
+	else
+		fuse_reply_buf(req, reply, length);
+	free(reply);
+}
+
+void fs_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	(void)ino;
+	read_directory(req, size, (uint64_t)offset, fi, false);
+}
+
+void fs_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+
+	(void)ino;
+	read_directory(req, size, (uint64_t)offset, fi, true);
+	fs_notify_surplus(fs);
+}

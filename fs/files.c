@@ -1,0 +1,365 @@
+/*
+ * Open files. A handle that reads goes through the kernel's page cache, which belongs to the node and thus to
+ * one version of the text; one that writes bypasses it. The two never share a node: who wants to write where
+ * others read is sent back (ESTALE) to look the name up again, and finds a new node.
+ */
+#include "fs/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct fs_handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct fs_handle *)(uintptr_t)fi->fh;
+}
+
+static bool opens_for_writing(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+}
+
+/* With the nodes' lock held, as the next three. */
+static void enlist(struct fs *fs, struct fs_handle *handle)
+{
+	handle->next_created = fs->created;
+	handle->link_created = &fs->created;
+	if (fs->created)
+		fs->created->link_created = &handle->next_created;
+	fs->created = handle;
+}
+
+static void delist(struct fs_handle *handle)
+{
+	if (!handle->link_created)
+		return;
+	*handle->link_created = handle->next_created;
+	if (handle->next_created)
+		handle->next_created->link_created = handle->link_created;
+	handle->link_created = NULL;
+}
+
+static void attach(struct fs *fs, struct fs_handle *handle, struct fs_node *node, int flags, uint64_t version)
+{
+	handle->node = node;
+	handle->references = 1;
+	handle->writes = opens_for_writing(flags);
+	handle->cached = !handle->writes && node->version == version && fs_node_cacheable(node);
+	fs_node_ref(node);
+	node->handles++;
+	node->readers += handle->cached;
+	node->writers += handle->writes;
+	fs->nodes.handles++;
+	map_file_set_owner(handle->file, handle);
+}
+
+/* What the kernel is to do with the handle. */
+static void tell_open(struct fs_handle *handle, struct fuse_file_info *fi)
+{
+	struct fs_node *node = handle->node;
+
+	fi->fh = (uintptr_t)handle;
+	fi->direct_io = !handle->cached;
+	fi->keep_cache = handle->cached && node->cached_version == node->version;
+	fi->noflush = !handle->writes;
+	if (handle->cached)
+		node->cached_version = node->version;
+}
+
+void fs_handle_put(struct fs *fs, struct fs_handle *handle, const struct map_caller *caller)
+{
+	struct fs_node *node = handle->node;
+	uint32_t left;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	left = --handle->references;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	if (left)
+		return;
+	/* What close could not report is in /.errors. */
+	(void)map_file_flush(handle->file, caller);
+	(void)map_file_settle(handle->file, caller);
+	fs_handle_settle(fs, handle, false);
+	(void)map_file_release(handle->file, caller);
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	delist(handle);
+	node->handles--;
+	node->readers -= handle->cached;
+	node->writers -= handle->writes;
+	fs->nodes.handles--;
+	if (node->fresh && !node->writers) {
+		/* It never became anything. */
+		node->fresh = false;
+		fs_notify_stale(fs, node);
+	}
+	fs_node_unref(&fs->nodes, node);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	free(handle);
+}
+
+bool fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
+{
+	struct fs_node *node = handle->node;
+	struct map_attr attr;
+	bool refused = map_file_refused(handle->file), pending = map_file_pending(handle->file), noticed;
+
+	map_file_attr(handle->file, &attr);
+	pthread_mutex_lock(&fs->nodes.lock);
+	noticed = handle->noticed;
+	handle->noticed = false;
+	if (!pending || refused)
+		delist(handle);
+	if (node->attached && refused && node->fresh) {
+		node->fresh = false;
+		fs_notify_stale(fs, node);
+		noticed = true;
+	} else if (node->attached && !pending && !refused && handle->writes && attr.version &&
+		   (attr.version > node->version || node->fresh)) {
+		fs_node_set(node, &attr);
+		node->fresh = false;
+		if (!by_write)
+			fs_notify_attributes(fs, node);
+	}
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return noticed;
+}
+
+int fs_settle_created(struct fs *fs, struct fs_node *node, const struct map_caller *caller)
+{
+	struct fs_handle *handle;
+	int error = 0;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	for (handle = fs->created; handle && handle->node != node; handle = handle->next_created)
+		;
+	if (handle)
+		handle->references++;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	if (!handle)
+		return 0;
+	error = map_file_settle(handle->file, caller);
+	fs_handle_settle(fs, handle, false);
+	fs_handle_put(fs, handle, caller);
+	return error;
+}
+
+/*
+ * Before the map opens anything. Where others read through the cache nobody may write: the name gets a new
+ * node, and ESTALE makes the kernel look it up. A writer is counted from here on, so that later readers
+ * bypass the cache.
+ */
+static int reserve(struct fs *fs, struct fs_node *node, int flags, char path[MAP_PATH_MAX])
+{
+	int error = 0;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (opens_for_writing(flags) && node->readers) {
+		if (node->attached)
+			fs_node_renew(&fs->nodes, node);
+		fs_notify_attributes(fs, node);
+		error = ESTALE;
+	} else if (!fs_node_path(node, NULL, path)) {
+		error = ENAMETOOLONG;
+	} else {
+		fs_node_ref(node);
+		node->writers += opens_for_writing(flags);
+	}
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return error;
+}
+
+static void unreserve(struct fs *fs, struct fs_node *node, int flags)
+{
+	pthread_mutex_lock(&fs->nodes.lock);
+	node->writers -= opens_for_writing(flags);
+	fs_node_unref(&fs->nodes, node);
+	pthread_mutex_unlock(&fs->nodes.lock);
+}
+
+/*
+ * Ties an open file to its node. A file holds its own version of the text, so a node that meanwhile shows
+ * another one only costs the handle the page cache; nobody else's handle on it, and it comes up to date.
+ */
+static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, const struct map_attr *attr,
+	struct fuse_file_info *fi)
+{
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (!node->handles && !node->fresh) {
+		bool news = !node->attached || node->version != attr->version || node->size != attr->size;
+		fs_node_revive(&fs->nodes, node);
+		fs_node_set(node, attr);
+		if (news)
+			fs_notify_attributes(fs, node);
+	}
+	attach(fs, handle, node, fi->flags, attr->version);
+	if (node->attached)
+		fs_node_touch(&fs->nodes, node);
+	tell_open(handle, fi);
+	pthread_mutex_unlock(&fs->nodes.lock);
+}
+
+/* A name that only its creator's handle holds: others join in by making it an item first. */
+static int open_path(struct fs *fs, struct fs_node *node, const struct map_caller *caller, const char *path,
+	int flags, struct map_file **ret, struct map_attr *attr)
+{
+	int error = map_open(fs->map, caller, path, flags, ret, attr);
+
+	if (error != ENOENT)
+		return error;
+	error = fs_settle_created(fs, node, caller);
+	return error ? error : map_open(fs->map, caller, path, flags, ret, attr);
+}
+
+void fs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	struct fs_node *node = fs_node_of(fs, ino);
+	struct fs_handle *handle;
+	struct map_attr attr;
+	char path[MAP_PATH_MAX];
+	int error;
+
+	error = reserve(fs, node, fi->flags, path);
+	if (error) {
+		fuse_reply_err(req, error);
+		return;
+	}
+	handle = calloc(1, sizeof *handle);
+	error = handle ? open_path(fs, node, &caller, path, fi->flags, &handle->file, &attr) : ENOMEM;
+	if (!error)
+		join(fs, node, handle, &attr, fi);
+	unreserve(fs, node, fi->flags);
+	if (error) {
+		free(handle);
+		fuse_reply_err(req, error);
+		return;
+	}
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		fs_handle_put(fs, handle, &caller);
+}
+
+/* The node of a new name and its first handle. */
+static int begin(struct fs *fs, struct fs_node *parent, const char *name, struct fs_handle *handle,
+	const struct map_attr *attr, struct fuse_file_info *fi, struct fuse_entry_param *ret)
+{
+	struct fs_node *node;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	node = fs_node_find(&fs->nodes, parent, name);
+	if (node)
+		fs_notify_stale(fs, node);
+	node = fs_node_new(&fs->nodes, parent, name, attr);
+	if (!node) {
+		pthread_mutex_unlock(&fs->nodes.lock);
+		return ENOMEM;
+	}
+	node->fresh = map_file_pending(handle->file);
+	attach(fs, handle, node, fi->flags | O_TRUNC, attr->version);
+	if (node->fresh)
+		enlist(fs, handle);
+	fs_entry_of(fs, node, ret);
+	tell_open(handle, fi);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return 0;
+}
+
+void fs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	struct fuse_entry_param entry;
+	struct fs_handle *handle;
+	struct map_attr attr;
+	char path[MAP_PATH_MAX];
+	int error;
+
+	if (!fs_path(req, parent, name, path))
+		return;
+	handle = calloc(1, sizeof *handle);
+	error = handle ? map_create(fs->map, &caller, path, fi->flags, mode, &handle->file, &attr) : ENOMEM;
+	if (!error) {
+		error = begin(fs, fs_node_of(fs, parent), name, handle, &attr, fi, &entry);
+		if (error)
+			(void)map_file_release(handle->file, &caller);
+	}
+	if (error) {
+		free(handle);
+		fuse_reply_err(req, error);
+		return;
+	}
+	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+		fs_handle_put(fs, handle, &caller);
+		fs_forget(fs, entry.ino, 1);
+	}
+}
+
+void fs_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	char *buffer = malloc(size);
+	size_t length = 0;
+	int error =
+		buffer ? map_file_read(handle_of(fi)->file, (uint64_t)offset, buffer, size, &length) : ENOMEM;
+
+	(void)ino;
+	if (error)
+		fuse_reply_err(req, error);
+	else
+		fuse_reply_buf(req, buffer, length);
+	free(buffer);
+}
+
+void fs_op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
+	struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	struct fs_handle *handle = handle_of(fi);
+	int error = map_file_write(handle->file, &caller, (uint64_t)offset, bytes, size);
+
+	(void)ino;
+	if (fs_handle_settle(fs, handle, true))
+		fs_notify_then_reply(fs, req, error, size);
+	else if (error)
+		fuse_reply_err(req, error);
+	else
+		fuse_reply_write(req, size);
+}
+
+/* Answers when the notifier is through with what the call caused; close and fsync hold no lock that it could
+ * want. */
+static void reply_settled(fuse_req_t req, struct fs_handle *handle, int error)
+{
+	struct fs *fs = fs_of(req);
+
+	if (fs_handle_settle(fs, handle, false) && error)
+		fs_notify_then_reply(fs, req, error, 0);
+	else
+		fuse_reply_err(req, error);
+}
+
+void fs_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct map_caller caller = fs_caller(req);
+
+	(void)ino;
+	reply_settled(req, handle_of(fi), map_file_flush(handle_of(fi)->file, &caller));
+}
+
+void fs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct map_caller caller = fs_caller(req);
+
+	(void)ino, (void)datasync;
+	reply_settled(req, handle_of(fi), map_file_sync(handle_of(fi)->file, &caller));
+}
+
+void fs_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct map_caller caller = fs_caller(req);
+
+	(void)ino;
+	fs_handle_put(fs_of(req), handle_of(fi), &caller);
+	fuse_reply_err(req, 0);
+}

@@ -1,0 +1,250 @@
+/* Names: lookup and forget, and the requests that make, remove and move names. */
+#include "fs/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int fs_lookup(struct fs *fs, struct fs_node *parent, const char *name, int error, const struct map_attr *attr,
+	struct fs_node **ret)
+{
+	struct fs_node *node;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (!error) {
+		node = fs_node_find(&fs->nodes, parent, name);
+		*ret = fs_node_adopt(&fs->nodes, parent, name, attr);
+		/* Somebody reads the old text: the kernel must not take its attributes for the name's. */
+		if (node && node != *ret)
+			fs_notify_attributes(fs, node);
+		error = *ret ? 0 : ENOMEM;
+	} else if (error == ENOENT) {
+		*ret = fs_node_find(&fs->nodes, parent, name);
+		if (*ret && (*ret)->fresh)
+			error = 0;
+		else if (*ret)
+			fs_notify_stale(fs, *ret);
+	}
+	if (error)
+		pthread_mutex_unlock(&fs->nodes.lock);
+	return error;
+}
+
+void fs_entry_of(struct fs *fs, struct fs_node *node, struct fuse_entry_param *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	ret->ino = fs_number_of(fs, node);
+	ret->attr_timeout = fs_timeout(node);
+	ret->entry_timeout = FS_LONG_TIMEOUT;
+	fs_stat_of(fs, node, &ret->attr);
+	node->lookups++;
+}
+
+/* With the nodes' lock held. */
+static void forget(struct fs *fs, fuse_ino_t ino, uint64_t lookups)
+{
+	if (ino != FUSE_ROOT_ID)
+		fs_node_forget(&fs->nodes, fs_node_of(fs, ino), lookups);
+}
+
+void fs_forget(struct fs *fs, fuse_ino_t ino, uint64_t lookups)
+{
+	pthread_mutex_lock(&fs->nodes.lock);
+	forget(fs, ino, lookups);
+	pthread_mutex_unlock(&fs->nodes.lock);
+}
+
+static void reply_name(fuse_req_t req, fuse_ino_t parent, const char *name, const char *path)
+{
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	struct fuse_entry_param entry;
+	struct map_attr attr;
+	struct fs_node *node;
+	int error = map_stat(fs->map, &caller, path, &attr);
+
+	error = fs_lookup(fs, fs_node_of(fs, parent), name, error, &attr, &node);
+	if (error) {
+		fuse_reply_err(req, error);
+		return;
+	}
+	fs_entry_of(fs, node, &entry);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	if (fuse_reply_entry(req, &entry) == -ENOENT)
+		fs_forget(fs, entry.ino, 1);
+	fs_notify_surplus(fs);
+}
+
+void fs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	char path[MAP_PATH_MAX];
+
+	if (fs_path(req, parent, name, path))
+		reply_name(req, parent, name, path);
+}
+
+void fs_op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
+{
+	fs_forget(fs_of(req), ino, lookups);
+	fuse_reply_none(req);
+}
+
+void fs_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	struct fs *fs = fs_of(req);
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	for (size_t i = 0; i < count; i++)
+		forget(fs, forgets[i].ino, forgets[i].nlookup);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	fuse_reply_none(req);
+}
+
+void fs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct map_caller caller = fs_caller(req);
+	char path[MAP_PATH_MAX];
+	int error;
+
+	(void)mode;
+	if (!fs_path(req, parent, name, path))
+		return;
+	error = map_mkdir(fs_of(req)->map, &caller, path);
+	if (error)
+		fuse_reply_err(req, error);
+	else
+		reply_name(req, parent, name, path);
+}
+
+void fs_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct map_caller caller = fs_caller(req);
+	char path[MAP_PATH_MAX];
+
+	if (fs_path(req, parent, name, path))
+		fuse_reply_err(req, map_rmdir(fs_of(req)->map, &caller, path));
+}
+
+void fs_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	char path[MAP_PATH_MAX];
+	struct fs_node *node;
+	int error;
+
+	if (!fs_path(req, parent, name, path))
+		return;
+	/* A name that exists only by its creator's handle: it becomes what it would become, and goes. */
+	pthread_mutex_lock(&fs->nodes.lock);
+	node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
+	if (node)
+		fs_node_ref(node);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	error = node ? fs_settle_created(fs, node, &caller) : 0;
+	if (!error)
+		error = map_unlink(fs->map, &caller, path);
+	if (node) {
+		pthread_mutex_lock(&fs->nodes.lock);
+		if (!error && node->attached)
+			fs_node_detach(&fs->nodes, node);
+		fs_node_unref(&fs->nodes, node);
+		pthread_mutex_unlock(&fs->nodes.lock);
+	}
+	fuse_reply_err(req, error);
+}
+
+/* The source's node goes with the name, as the kernel's entry does; what was at the target is detached. */
+static void move_node(struct fs *fs, struct fs_node *node, struct fs_node *target, struct fs_node *new_parent,
+	const char *new_name, const struct map_attr *attr)
+{
+	struct fs_node *parent = node->parent;
+
+	if (target && target->attached)
+		fs_node_detach(&fs->nodes, target);
+	if (target)
+		fs_notify_attributes(fs, target);
+	if (attr && !node->readers && fs_node_move(&fs->nodes, node, new_parent, new_name)) {
+		node->attached = true;
+		node->fresh = false;
+		fs_node_set(node, attr);
+		fs_node_touch(&fs->nodes, node);
+	} else {
+		/* Somebody reads the old text, or the names were swapped: both are to be asked for anew. */
+		fs_node_detach(&fs->nodes, node);
+		fs_notify_entry(fs, new_parent, new_name);
+		fs_notify_entry(fs, parent, node->name);
+	}
+	fs_notify_attributes(fs, node);
+}
+
+static struct fs_node *hold(struct fs *fs, fuse_ino_t parent, const char *name)
+{
+	struct fs_node *node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
+
+	if (node) {
+		fs_node_ref(node);
+		node->moving = true;
+	}
+	return node;
+}
+
+static void let_go(struct fs *fs, struct fs_node *node)
+{
+	if (!node)
+		return;
+	node->moving = false;
+	fs_node_unref(&fs->nodes, node);
+}
+
+void fs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+	const char *new_name, unsigned flags)
+{
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	char from[MAP_PATH_MAX], to[MAP_PATH_MAX];
+	struct fs_node *source, *target;
+	struct map_attr attr;
+	bool known = false;
+	int error = 0;
+
+	if (!fs_path(req, parent, name, from) || !fs_path(req, new_parent, new_name, to))
+		return;
+	pthread_mutex_lock(&fs->nodes.lock);
+	source = hold(fs, parent, name);
+	target = hold(fs, new_parent, new_name);
+	pthread_mutex_unlock(&fs->nodes.lock);
+
+	if (source)
+		error = fs_settle_created(fs, source, &caller);
+	if (!error)
+		error = map_rename(fs->map, &caller, from, to, flags);
+	if (!error && !(flags & RENAME_EXCHANGE))
+		known = !map_stat(fs->map, &caller, to, &attr);
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (!error && source)
+		move_node(fs, source, target, fs_node_of(fs, new_parent), new_name, known ? &attr : NULL);
+	let_go(fs, source);
+	let_go(fs, target);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	fuse_reply_err(req, error);
+}
+
+void fs_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+	(void)parent, (void)name, (void)mode, (void)device;
+	fuse_reply_err(req, EPERM);
+}
+
+void fs_op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
+{
+	(void)link, (void)parent, (void)name;
+	fuse_reply_err(req, EPERM);
+}
+
+void fs_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	(void)ino, (void)parent, (void)name;
+	fuse_reply_err(req, EPERM);
+}

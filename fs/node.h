@@ -1,0 +1,83 @@
+/*
+ * Nodes: what the kernel knows by number. A node is a name in a directory together with one version of what
+ * the name shows. As long as it is attached, a lookup of the name finds it; a name that comes to show
+ * something else while somebody still reads the old text gets a new node, and the old one lives on, detached,
+ * until its last reader and the kernel let it go. All functions but init and done want the table's lock held.
+ */
+#ifndef FS_NODE_H
+#define FS_NODE_H
+
+#include "mapping/map.h"
+#include <pthread.h>
+
+struct fs_node {
+	struct fs_node *next;          /* in its hash chain */
+	struct fs_node *parent;        /* NULL: the root. Holds a reference */
+	struct fs_node *older, *newer; /* files only, by last use */
+	uint64_t lookups;              /* that the kernel holds */
+	uint64_t cached_version;       /* of the text in the kernel's page cache; 0: none */
+	uint64_t ino, size, version;   /* as struct map_attr */
+	int64_t mtime_ns;
+	uint32_t references; /* children, handles, requests under way */
+	uint32_t readers;    /* open handles that read through the page cache */
+	uint32_t handles;    /* all open ones */
+	uint32_t writers;    /* those that write */
+	uint32_t hash;
+	bool attached : 1, directory : 1, stream : 1, writable : 1, volatile_ : 1;
+	bool fresh : 1;  /* created and not put yet: only its creator's handle makes it a name */
+	bool listed : 1; /* in the list by last use */
+	bool moving : 1; /* a rename of it is under way: what the map tells of its names is not news */
+	uint16_t name_length;
+	uint32_t uncached_until; /* CLOCK_MONOTONIC seconds: till then readers bypass the page cache too */
+	char *name;
+};
+
+struct fs_nodes {
+	pthread_mutex_t lock;
+	struct fs_node **chains;
+	size_t chain_count, count; /* count: all nodes but the root */
+	struct fs_node *root;
+	struct fs_node *oldest, *newest;
+	uint64_t handles;
+};
+
+bool fs_nodes_init(struct fs_nodes *nodes);
+void fs_nodes_done(struct fs_nodes *nodes);
+
+struct fs_node *fs_node_find(struct fs_nodes *nodes, const struct fs_node *parent, const char *name);
+/*
+ * The attached node for a name that shows `attr`: the present one where it can go on, else a new one (the old
+ * one is detached). NULL: no memory.
+ */
+struct fs_node *fs_node_adopt(
+	struct fs_nodes *nodes, struct fs_node *parent, const char *name, const struct map_attr *attr);
+/* Always a new one. */
+struct fs_node *fs_node_new(
+	struct fs_nodes *nodes, struct fs_node *parent, const char *name, const struct map_attr *attr);
+void fs_node_set(struct fs_node *node, const struct map_attr *attr);
+/* The name no longer leads here. */
+void fs_node_detach(struct fs_nodes *nodes, struct fs_node *node);
+/* The kernel gave the attached node another name; what was attached there must be detached. False: no memory,
+ * nothing changed. */
+bool fs_node_move(struct fs_nodes *nodes, struct fs_node *node, struct fs_node *parent, const char *name);
+/* A detached node that nobody holds open becomes its name's again, unless the name has another one. */
+void fs_node_revive(struct fs_nodes *nodes, struct fs_node *node);
+/* Detaches a node whose text is being read so that somebody can write: the name gets a new one, whose readers
+ * bypass the cache for a while. */
+void fs_node_renew(struct fs_nodes *nodes, struct fs_node *node);
+bool fs_node_cacheable(const struct fs_node *node);
+void fs_node_touch(struct fs_nodes *nodes, struct fs_node *node); /* the latest in use */
+void fs_node_unlist(
+	struct fs_nodes *nodes, struct fs_node *node); /* out of the list by last use, until it is touched */
+
+void fs_node_ref(struct fs_node *node);
+void fs_node_unref(struct fs_nodes *nodes, struct fs_node *node); /* may free it */
+void fs_node_forget(struct fs_nodes *nodes, struct fs_node *node, uint64_t lookups);
+
+/* The node's path, or with a name below it; false when it does not fit. */
+bool fs_node_path(const struct fs_node *node, const char *name, char ret[MAP_PATH_MAX]);
+/* The attached node of a path, or NULL. */
+struct fs_node *fs_node_at(struct fs_nodes *nodes, const char *path);
+bool fs_node_below(const struct fs_node *node, const struct fs_node *above);
+
+#endif

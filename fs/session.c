@@ -1,0 +1,226 @@
+#include "fs/session.h"
+
+#include "engine/jsonout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	WORKERS = 16,
+	DEFAULT_NODES = 1000000,
+};
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct fs *fs = userdata;
+
+	/* Our own invalidations are exact; the kernel's guesses by mtime would only cost. */
+	conn->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS_AUTO |
+				  FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+	conn->want |=
+		conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
+	if (fs->options.ready)
+		fs->options.ready(fs->options.context);
+}
+
+static const struct fuse_lowlevel_ops operations = {
+	.init = op_init,
+	.lookup = fs_op_lookup,
+	.forget = fs_op_forget,
+	.forget_multi = fs_op_forget_multi,
+	.getattr = fs_op_getattr,
+	.setattr = fs_op_setattr,
+	.statfs = fs_op_statfs,
+	.opendir = fs_op_opendir,
+	.readdir = fs_op_readdir,
+	.readdirplus = fs_op_readdirplus,
+	.releasedir = fs_op_releasedir,
+	.fsyncdir = fs_op_fsyncdir,
+	.mkdir = fs_op_mkdir,
+	.rmdir = fs_op_rmdir,
+	.unlink = fs_op_unlink,
+	.rename = fs_op_rename,
+	.mknod = fs_op_mknod,
+	.symlink = fs_op_symlink,
+	.link = fs_op_link,
+	.open = fs_op_open,
+	.create = fs_op_create,
+	.read = fs_op_read,
+	.write = fs_op_write,
+	.flush = fs_op_flush,
+	.fsync = fs_op_fsync,
+	.release = fs_op_release,
+	.getxattr = fs_op_getxattr,
+	.setxattr = fs_op_setxattr,
+	.listxattr = fs_op_listxattr,
+	.removexattr = fs_op_removexattr,
+};
+
+struct map_caller fs_caller(fuse_req_t req)
+{
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+
+	return (struct map_caller){.uid = context->uid, .gid = context->gid, .pid = context->pid};
+}
+
+bool fs_path(fuse_req_t req, fuse_ino_t ino, const char *name, char ret[MAP_PATH_MAX])
+{
+	struct fs *fs = fs_of(req);
+	struct fs_node *node = fs_node_of(fs, ino);
+	bool attached, fits = false;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	attached = node->attached;
+	if (attached)
+		fits = fs_node_path(node, name, ret);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	if (!attached || !fits)
+		fuse_reply_err(req, attached ? ENAMETOOLONG : ESTALE);
+	return attached && fits;
+}
+
+/* Everything below may have changed: files are looked up anew, directories stay what they are by name. */
+static void changed_below(struct fs *fs, const struct fs_node *above)
+{
+	struct fs_nodes *nodes = &fs->nodes;
+
+	for (size_t i = 0; i < nodes->chain_count; i++)
+		for (struct fs_node *node = nodes->chains[i]; node; node = node->next) {
+			if (!node->attached || !fs_node_below(node, above))
+				continue;
+			if (node->directory)
+				fs_notify_attributes(fs, node);
+			else
+				fs_notify_stale(fs, node);
+		}
+}
+
+void fs_changed(void *context, const char *path, uint64_t version, const struct map_file *by)
+{
+	struct fs *fs = context;
+	struct fs_handle *handle = by ? map_file_owner(by) : NULL;
+	struct fs_node *node;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	node = fs_node_at(&fs->nodes, path);
+	if (node && version == UINT64_MAX) {
+		changed_below(fs, node);
+	} else if (node && !node->moving && !(handle && handle->node == node)) {
+		if (handle && node->handles)
+			handle->noticed = true;
+		fs_notify_stale(fs, node);
+	}
+	pthread_mutex_unlock(&fs->nodes.lock);
+}
+
+void fs_status(void *context, struct ddb_json_out *json)
+{
+	struct fs *fs = context;
+	uint64_t nodes, handles;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	nodes = fs->nodes.count;
+	handles = fs->nodes.handles;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	ddb_json_member_int(json, "nodes", (int64_t)nodes);
+	ddb_json_member_int(json, "handles", (int64_t)handles);
+	fs_transport_status(&fs->counts, json);
+}
+
+static bool add_arguments(struct fuse_args *args, const struct fs_options *options)
+{
+	char text[8192];
+	int length = snprintf(text, sizeof text,
+		"-odefault_permissions,nosuid,nodev,fsname=%s,subtype=dynamount%s%s%s%s", options->source,
+		options->allow_other ? ",allow_other" : "", options->read_only ? ",ro" : "",
+		options->mount_options ? "," : "", options->mount_options ? options->mount_options : "");
+
+	return length > 0 && (size_t)length < sizeof text && !fuse_opt_add_arg(args, "dynamount") &&
+	       !fuse_opt_add_arg(args, text) && (!options->debug || !fuse_opt_add_arg(args, "-d"));
+}
+
+struct fs *fs_new(const struct fs_options *options)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fs *fs = calloc(1, sizeof *fs);
+
+	if (!fs)
+		return NULL;
+	fs->options = *options;
+	if (!fs->options.nodes)
+		fs->options.nodes = DEFAULT_NODES;
+	if (!fs_nodes_init(&fs->nodes)) {
+		free(fs);
+		return NULL;
+	}
+	if (add_arguments(&args, options))
+		fs->session = fuse_session_new(&args, &operations, sizeof operations, fs);
+	fuse_opt_free_args(&args);
+	if (fs->session && !fuse_session_mount(fs->session, options->mountpoint)) {
+		fs->mounted = true;
+		if (fs_transport_install(fs))
+			return fs;
+	}
+	fs_free(fs);
+	return NULL;
+}
+
+int fs_run(struct fs *fs, struct map *map)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int result;
+
+	if (!config)
+		return ENOMEM;
+	fs->map = map;
+	fuse_loop_cfg_set_max_threads(config, WORKERS);
+	if (!fs_notifier_start(fs) || fuse_set_signal_handlers(fs->session)) {
+		fs_notifier_stop(fs);
+		fuse_loop_cfg_destroy(config);
+		return EAGAIN;
+	}
+	result = fuse_session_loop_mt(fs->session, config);
+	fuse_loop_cfg_destroy(config);
+	fuse_remove_signal_handlers(fs->session);
+	fs_notifier_stop(fs);
+	/* Positive: the signal that ended it, an end like any other. */
+	return result < 0 ? -result : 0;
+}
+
+void fs_free(struct fs *fs)
+{
+	if (!fs)
+		return;
+	if (fs->mounted)
+		fuse_session_unmount(fs->session);
+	if (fs->session)
+		fuse_session_destroy(fs->session);
+	fs_nodes_done(&fs->nodes);
+	free(fs);
+}
+
+bool fs_detach_dead(const char *mountpoint)
+{
+	struct stat st;
+	pid_t child;
+	int status;
+
+	if (!stat(mountpoint, &st) || errno != ENOTCONN)
+		return true;
+	if (!umount2(mountpoint, MNT_DETACH))
+		return true;
+	/* Without the right to unmount there is a program that has it. */
+	child = fork();
+	if (child == 0) {
+		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", mountpoint, (char *)NULL);
+		_exit(127);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
+}

@@ -1,0 +1,56 @@
+/*
+ * The subcommands of dynamount: rows of one table (main.c), from which --help and the man page's check are
+ * fed.
+ */
+#ifndef TOOLS_COMMAND_H
+#define TOOLS_COMMAND_H
+
+#include "engine/engine.h"
+
+#include <getopt.h>
+
+enum exit_status { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct option_row {
+	char letter;          /* 0: none */
+	const char *name;     /* long name, or NULL */
+	const char *argument; /* what the help calls it, or NULL */
+	const char *help;
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* of the usage line */
+	const char *summary;
+	void (*details)(void);            /* prints further help; or NULL */
+	const struct option_row *options; /* ended by a row without names; NULL: none but --help */
+	int (*run)(const struct command *command, int argc, char **argv);
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/* getopt_long over the command's rows: the row's index, -1 at the end of options; usage errors and --help end
+ * the program. */
+int command_option(const struct command *command, int argc, char **argv, const char **ret_argument);
+/* Prints "dynamount NAME: …" on stderr and returns EXIT_USAGE or EXIT_FAILED. */
+int command_usage(const struct command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+int command_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+int mount_run(const struct command *command, int argc, char **argv);
+int import_run(const struct command *command, int argc, char **argv);
+int export_run(const struct command *command, int argc, char **argv);
+int check_run(const struct command *command, int argc, char **argv);
+
+extern const struct option_row mount_rows[], import_rows[], export_rows[], check_rows[];
+void mount_details(void);
+
+/* Whether a path is the root of a mounted dynamount. */
+bool is_mount(const char *path);
+/* Whether STORE names a DynamoDB endpoint rather than a directory. */
+bool is_endpoint(const char *store);
+/* Opens a local store for a tool; the error is printed. NULL: failed. */
+struct ddb_engine *open_store(const char *path, const char *keyfile, bool must_exist, bool read_only);
+
+#endif

@@ -1,0 +1,216 @@
+/* dynamount import: bulk load of a table. */
+#include "tools/command.h"
+#include "tools/sink.h"
+#include "tools/source.h"
+
+#include "engine/definition.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { IMPORT_KEY, IMPORT_TABLE, IMPORT_KEYFILE };
+
+const struct option_row import_rows[] = {
+	[IMPORT_KEY] = {'k', "key", "PK[:T][,SK[:T]]",
+		"make the table, with this key (T: S, the default, N or B)"},
+	[IMPORT_TABLE] = {'t', "table", "FILE", "make the table, as this .table.json says"},
+	[IMPORT_KEYFILE] = {0, "keyfile", "FILE",
+		"the master key of a local STORE, if it is not STORE/master.key"},
+	{0},
+};
+
+enum {
+	BATCH_ITEMS = 1000,
+	BATCH_BYTES = 4 << 20,
+	ARENA_BYTES = 1 << 29,
+	BAR_WIDTH = 40,
+};
+
+struct import {
+	struct sink *sink;
+	struct source *source;
+	const char *file;
+	struct ddb_arena arena;
+	struct ddb_value *items; /* BATCH_ITEMS of them */
+	size_t count, bytes;
+	uint64_t put, of_file; /* items in all; of this file */
+	bool terminal;
+	time_t drawn;
+};
+
+static bool read_key_part(char *text, struct ddb_key_attribute *ret)
+{
+	char *colon = strrchr(text, ':');
+
+	ret->type = DDB_S;
+	if (colon && colon[1] && !colon[2] && strchr("SNB", colon[1])) {
+		ret->type = colon[1] == 'S' ? DDB_S : colon[1] == 'N' ? DDB_N : DDB_B;
+		*colon = 0;
+	}
+	ret->name = text;
+	ret->name_length = (uint32_t)strlen(text);
+	return ret->name_length > 0;
+}
+
+static enum ddb_code definition_of_key(const char *key, struct ddb_definition **ret, struct ddb_error *err)
+{
+	struct ddb_key_attribute parts[2];
+	char *copy = strdup(key), *comma = copy ? strchr(copy, ',') : NULL;
+	enum ddb_code code;
+
+	if (comma)
+		*comma++ = 0;
+	if (!copy)
+		code = ddb_fail_memory(err);
+	else if (!read_key_part(copy, &parts[0]) || (comma && !read_key_part(comma, &parts[1])))
+		code = ddb_fail(err, DDB_VALIDATION, "--key %s: expected PK[:TYPE][,SK[:TYPE]]", key);
+	else
+		code = ddb_definition_simple(&parts[0], comma ? &parts[1] : NULL, ret, err);
+	free(copy);
+	return code;
+}
+
+static enum ddb_code definition_of_file(const char *path, struct ddb_definition **ret, struct ddb_error *err)
+{
+	char *text = malloc(DDB_DEFINITION_TEXT_MAX);
+	FILE *file = fopen(path, "re");
+	size_t length;
+	enum ddb_code code;
+
+	if (!text || !file) {
+		code = ddb_fail(err, DDB_VALIDATION, "%s: %s", path, strerror(errno));
+	} else {
+		length = fread(text, 1, DDB_DEFINITION_TEXT_MAX, file);
+		code = ddb_definition_read(text, length, ret, err);
+	}
+	if (file)
+		fclose(file);
+	free(text);
+	return code;
+}
+
+static void draw(struct import *import, bool last)
+{
+	double part = source_progress(import->source);
+	char bar[BAR_WIDTH + 1];
+	int full;
+
+	if (!import->terminal || (!last && time(NULL) == import->drawn))
+		return;
+	import->drawn = time(NULL);
+	full = (int)((last || part > 1 ? 1 : part < 0 ? 0 : part) * BAR_WIDTH);
+	memset(bar, '#', (size_t)full);
+	memset(bar + full, '.', (size_t)(BAR_WIDTH - full));
+	bar[BAR_WIDTH] = 0;
+	fprintf(stderr, "\r%s [%s] %" PRIu64 " items%s", import->file, bar, import->put, last ? "\n" : "");
+}
+
+/* Puts what is gathered. */
+static bool flush_batch(struct import *import)
+{
+	struct ddb_error error;
+	size_t done = 0;
+	bool good = !import->count || sink_put(import->sink, import->items, import->count, &done, &error);
+
+	import->put += done;
+	import->of_file += done;
+	if (!good)
+		command_failed("%s: item %" PRIu64 ": %s", import->file, import->of_file + 1, error.message);
+	import->count = import->bytes = 0;
+	ddb_arena_reset(&import->arena);
+	draw(import, false);
+	return good;
+}
+
+static bool import_file(struct import *import)
+{
+	struct ddb_error error;
+	bool end = false;
+
+	import->of_file = 0;
+	import->source = source_open(import->file);
+	if (!import->source) {
+		command_failed("%s: %s", import->file, strerror(errno));
+		return false;
+	}
+	while (!end) {
+		struct ddb_value *item = &import->items[import->count];
+		if (source_next(import->source, &import->arena, item, &end, &error)) {
+			/* What came before it is good. */
+			if (flush_batch(import))
+				command_failed("%s: %s", import->file, error.message);
+			break;
+		}
+		if (!end) {
+			import->count++;
+			import->bytes += ddb_item_size(item);
+		}
+		if ((end || import->count == BATCH_ITEMS || import->bytes >= BATCH_BYTES) &&
+			!flush_batch(import))
+			break;
+	}
+	if (end)
+		draw(import, true);
+	source_close(import->source);
+	return end && !import->count;
+}
+
+static int import_files(const struct sink_target *target, char **files)
+{
+	struct import import = {.terminal = isatty(STDERR_FILENO)};
+	struct ddb_error error;
+	bool good = true;
+
+	import.items = calloc(BATCH_ITEMS, sizeof *import.items);
+	import.sink = import.items ? sink_open(target) : NULL;
+	if (!import.sink) {
+		free(import.items);
+		return EXIT_FAILED;
+	}
+	ddb_arena_init(&import.arena, ARENA_BYTES);
+	for (; *files && good; files++) {
+		import.file = *files;
+		good = import_file(&import);
+	}
+	if (!sink_close(import.sink, &error)) {
+		command_failed("%s", error.message);
+		good = false;
+	}
+	ddb_arena_done(&import.arena);
+	free(import.items);
+	printf("%" PRIu64 " items imported\n", import.put);
+	return good ? EXIT_OK : EXIT_FAILED;
+}
+
+int import_run(const struct command *command, int argc, char **argv)
+{
+	struct sink_target target = {0};
+	const char *argument, *key = NULL, *file = NULL;
+	struct ddb_error error;
+	enum ddb_code code = DDB_OK;
+	int option, status;
+
+	while ((option = command_option(command, argc, argv, &argument)) >= 0)
+		*(option == IMPORT_KEY ? &key : option == IMPORT_TABLE ? &file : &target.keyfile) = argument;
+	if (argc - optind < 3)
+		return command_usage(command, "expected STORE-or-MOUNT, TABLE and files");
+	if (key && file)
+		return command_usage(command, "--key and --table exclude each other");
+	target.place = argv[optind];
+	target.table = argv[optind + 1];
+	code = ddb_table_name_check(target.table, strlen(target.table), &error);
+	if (!code && key)
+		code = definition_of_key(key, &target.definition, &error);
+	if (!code && file)
+		code = definition_of_file(file, &target.definition, &error);
+	if (code)
+		return command_failed("%s", error.message);
+	status = import_files(&target, argv + optind + 2);
+	ddb_definition_unref(target.definition);
+	return status;
+}

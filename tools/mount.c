@@ -1,0 +1,291 @@
+/*
+ * dynamount mount: opens the store, mounts, and serves until unmounted. In the background a child does all of
+ * that (an LMDB environment must not cross a fork); the parent waits until the mount answers, and exits with
+ * the outcome.
+ */
+#include "tools/command.h"
+#include "tools/mount_options.h"
+
+#include "engine/local/local.h"
+#include "engine/trace/trace.h"
+#include "fs/fs.h"
+#include "mapping/map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOUNT_OPTION, MOUNT_FOREGROUND, MOUNT_DEBUG };
+
+const struct option_row mount_rows[] = {
+	[MOUNT_OPTION] = {'o', NULL, "OPT,…", "mount options, see below"},
+	[MOUNT_FOREGROUND] = {'f', NULL, NULL, "stay in the foreground"},
+	[MOUNT_DEBUG] = {'d', NULL, NULL, "print every request on stderr; implies -f"},
+	{0},
+};
+
+void mount_details(void)
+{
+	printf("\nMount options:\n");
+	for (size_t i = 0; i < mount_option_count; i++) {
+		const struct mount_option *row = &mount_option_rows[i];
+		char text[64];
+		snprintf(text, sizeof text, "%s%s%s", row->name, row->argument ? "=" : "",
+			row->argument ? row->argument : "");
+		if (row->help)
+			printf("  %-24s %s\n", text, row->help);
+	}
+	printf("\nUnmount with `umount MOUNTPOINT` or `fusermount3 -u MOUNTPOINT`.\n");
+}
+
+struct mount {
+	char *store, *mountpoint; /* absolute */
+	struct mount_options options;
+	bool foreground, debug;
+	int ready_fd; /* in the background: told when the mount answers; else -1 */
+};
+
+/* The absolute path of something that exists (and answers). */
+static char *absolute(const char *path)
+{
+	char *real = realpath(path, NULL);
+
+	if (!real)
+		command_failed("%s: %s", path, strerror(errno));
+	return real;
+}
+
+/* Of something whose last component may not exist yet. */
+static char *absolute_new(const char *path)
+{
+	char *copy = strdup(path), *slash, *parent, *result = NULL;
+	size_t length = copy ? strlen(copy) : 0;
+
+	while (length > 1 && copy[length - 1] == '/')
+		copy[--length] = 0;
+	slash = copy ? strrchr(copy, '/') : NULL;
+	if (slash)
+		*slash = 0;
+	parent = copy ? absolute(!slash ? "." : *copy ? copy : "/") : NULL;
+	if (parent &&
+		asprintf(&result, "%s/%s", strcmp(parent, "/") ? parent : "", slash ? slash + 1 : copy) < 0)
+		result = NULL;
+	free(parent);
+	free(copy);
+	return result;
+}
+
+static bool find_paths(struct mount *mount, const char *store, const char *mountpoint)
+{
+	struct stat st;
+
+	if (is_endpoint(store)) {
+		command_failed("%s: this version mounts local stores only", store);
+		return false;
+	}
+	if (!fs_detach_dead(mountpoint)) {
+		command_failed("%s: left behind by a dead process, and it cannot be detached", mountpoint);
+		return false;
+	}
+	mount->store = stat(store, &st) ? absolute_new(store) : absolute(store);
+	mount->mountpoint = mount->store ? absolute(mountpoint) : NULL;
+	if (!mount->mountpoint)
+		return false;
+	if (stat(mount->mountpoint, &st) || !S_ISDIR(st.st_mode)) {
+		command_failed("%s: not a directory", mountpoint);
+		return false;
+	}
+	if (!strncmp(mount->store, mount->mountpoint, strlen(mount->mountpoint)) &&
+		strchr("/", mount->store[strlen(mount->mountpoint)])) {
+		command_failed("%s: the store lies below the mountpoint", store);
+		return false;
+	}
+	return true;
+}
+
+static void say_ready(void *context)
+{
+	struct mount *mount = context;
+	int null;
+
+	if (mount->ready_fd < 0)
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		close(null);
+	}
+	if (write(mount->ready_fd, "", 1) < 0)
+		return; /* the parent is gone: nobody waits */
+	close(mount->ready_fd);
+	mount->ready_fd = -1;
+}
+
+/* Whether a line of mountinfo names our mountpoint: a dynamount that still answers there. */
+static bool mounted_at(const char *message)
+{
+	char line[8192], path[4096];
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	bool found = false;
+
+	while (mounts && !found && fgets(line, sizeof line, mounts))
+		if (sscanf(line, "%*s %*s %*s %*s %4095s", path) == 1 && strstr(line, "fuse.dynamount"))
+			found = strstr(message, path) != NULL;
+	if (mounts)
+		fclose(mounts);
+	return found;
+}
+
+/*
+ * A process that was unmounted a moment ago may still be closing the store: umount(8) does not wait for it,
+ * so we do.
+ */
+static enum ddb_code open_patiently(const char *store, const struct ddb_local_options *options,
+	struct ddb_engine **ret, struct ddb_error *err)
+{
+	const struct timespec pause = {.tv_nsec = 20 * 1000000};
+	enum ddb_code code;
+
+	for (int tries = 0;; tries++) {
+		code = ddb_local_open(store, options, ret, err);
+		if (code != DDB_RESOURCE_IN_USE || tries == 500 || mounted_at(err->message))
+			return code;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static struct ddb_engine *open_engine(const struct mount *mount)
+{
+	const struct ddb_local_options options = {.keyfile = mount->options.keyfile,
+		.mountpoint = mount->mountpoint,
+		.sync = mount->options.sync,
+		.read_only = mount->options.read_only,
+		.scratch_max = mount->options.scratch,
+		.hooks = &map_rendering_hooks};
+	struct ddb_engine *engine, *traced;
+	struct ddb_error error;
+
+	if (open_patiently(mount->store, &options, &engine, &error)) {
+		command_failed("%s", error.message);
+		return NULL;
+	}
+	if (!mount->options.trace)
+		return engine;
+	if (!ddb_trace_open(engine, mount->options.trace, &traced, &error))
+		return traced;
+	command_failed("%s", error.message);
+	engine->ops->close(engine);
+	return NULL;
+}
+
+static int serve(struct mount *mount, struct ddb_engine *engine)
+{
+	const struct fs_options fs_options = {.mountpoint = mount->mountpoint,
+		.source = mount->store,
+		.data_path = mount->store,
+		.uid = mount->options.uid,
+		.gid = mount->options.gid,
+		.umask = mount->options.umask,
+		.allow_other = mount->options.allow_other,
+		.read_only = mount->options.read_only,
+		.debug = mount->debug,
+		.nodes = mount->options.nodes,
+		.mount_options = *mount->options.kernel ? mount->options.kernel : NULL,
+		.ready = say_ready,
+		.context = mount};
+	struct fs *fs = fs_new(&fs_options);
+	struct map_options map_options = {.read_only = mount->options.read_only,
+		.sync = mount->options.sync,
+		.mountpoint = mount->mountpoint,
+		.changed = fs_changed,
+		.status = fs_status,
+		.context = fs};
+	struct map *map = fs ? map_new(engine, &map_options) : NULL;
+	int error = map ? fs_run(fs, map) : 0;
+
+	fs_free(fs);
+	map_free(map);
+	if (!fs || !map)
+		return EXIT_FAILED;
+	return error ? command_failed("%s: %s", mount->mountpoint, strerror(error)) : EXIT_OK;
+}
+
+static int mount_here(struct mount *mount)
+{
+	struct ddb_engine *engine = open_engine(mount);
+	int status;
+
+	if (!engine)
+		return EXIT_FAILED;
+	status = serve(mount, engine);
+	engine->ops->close(engine);
+	return status;
+}
+
+static int mount_behind(struct mount *mount)
+{
+	int fds[2];
+	char ready;
+	pid_t child;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return command_failed("pipe: %s", strerror(errno));
+	child = fork();
+	if (child < 0)
+		return command_failed("fork: %s", strerror(errno));
+	if (child > 0) {
+		close(fds[1]);
+		/* End of file without a byte: the child has said why on stderr. */
+		return read(fds[0], &ready, 1) == 1 ? EXIT_OK : EXIT_FAILED;
+	}
+	close(fds[0]);
+	mount->ready_fd = fds[1];
+	setsid();
+	if (chdir("/"))
+		return command_failed("/: %s", strerror(errno));
+	return mount_here(mount);
+}
+
+/* Files that options name are found from where we started, also after chdir. */
+static bool make_absolute(const char **path)
+{
+	bool given = *path != NULL;
+
+	if (given && **path != '/')
+		*path = absolute_new(*path);
+	return !given || *path;
+}
+
+int mount_run(const struct command *command, int argc, char **argv)
+{
+	struct mount mount = {.ready_fd = -1, .options = {.uid = getuid(), .gid = getgid(), .umask = 022}};
+	const char *argument;
+	int option, status;
+
+	while ((option = command_option(command, argc, argv, &argument)) >= 0) {
+		if (option == MOUNT_OPTION) {
+			if (!mount_options_read(&mount.options, optarg))
+				return EXIT_USAGE;
+		} else {
+			mount.foreground = true;
+			mount.debug |= option == MOUNT_DEBUG;
+		}
+	}
+	if (argc - optind != 2)
+		return command_usage(command, "expected STORE and MOUNTPOINT");
+	if (!find_paths(&mount, argv[optind], argv[optind + 1]) || !make_absolute(&mount.options.keyfile) ||
+		!make_absolute(&mount.options.trace))
+		return EXIT_FAILED;
+	status = mount.foreground ? mount_here(&mount) : mount_behind(&mount);
+	free(mount.store);
+	free(mount.mountpoint);
+	return status;
+}
