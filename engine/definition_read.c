@@ -264,7 +264,7 @@ static enum ddb_code definition_from_draft(
 enum ddb_code ddb_definition_from_json(
 	const struct ddb_value *json, struct ddb_definition **ret, struct ddb_error *err)
 {
-	DDB_ARENA_AUTO struct ddb_arena arena;
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, READING_MEMORY_MAX);
 	struct reading reading = {.arena = &arena, .err = err};
 	struct draft_table draft = {0};
@@ -283,7 +283,7 @@ enum ddb_code ddb_definition_read(
 		"One or more parameter values were invalid: the definition is too large";
 	if (length > DDB_DEFINITION_TEXT_MAX)
 		return ddb_fail(err, DDB_VALIDATION, too_large);
-	DDB_ARENA_AUTO struct ddb_arena arena;
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, READING_MEMORY_MAX);
 	struct ddb_value json;
 	enum ddb_code code = ddb_json_read(&arena, &limits, text, length, &json, err);

@@ -149,7 +149,7 @@ struct ddb_move_item {
 
 struct ddb_set_mtime {
 	const char *table;
-	struct ddb_value key;
+	struct ddb_value key; /* a map without attributes: the table's definition (changed_ns) */
 	int64_t mtime_ns;
 	uint64_t if_version; /* 0: any; otherwise nothing happens, without error, unless the item has this
 				version */
@@ -184,12 +184,14 @@ struct ddb_query {
 	uint32_t page_bytes; /* in DynamoDB's counting; 0: 1 MiB. The first entry always comes */
 	const struct ddb_value
 		*start; /* ExclusiveStartKey: a map of the key attributes, need not exist; or NULL */
+	bool skip_damaged;                 /* leave out what cannot be read, and count it, instead of failing */
 	uint32_t segment, segments; /* of a parallel Scan; segments 0: the whole */
 };
 
 struct ddb_page {
 	size_t count;
 	struct ddb_entry *entries;
+	size_t damaged; /* left out, with skip_damaged */
 	bool more; /* go on with start = the key of the last entry */
 };
 
@@ -210,6 +212,7 @@ struct ddb_partition {
 struct ddb_partitions {
 	size_t count;
 	struct ddb_partition *partitions;
+	size_t damaged; /* left out: their keys cannot be read */
 	bool more;
 };
 

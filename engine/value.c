@@ -141,7 +141,7 @@ static void show_element(struct ddb_buffer *out, const struct ddb_value *element
 /* Elements in the order in which they were given, as the service shows them; a long set is cut. */
 static enum ddb_code fail_duplicates(const struct ddb_value *set, struct ddb_error *err)
 {
-	DDB_BUFFER_AUTO struct ddb_buffer shown;
+	DDB_BUFFER_AUTO struct ddb_buffer shown = {0};
 	ddb_buffer_init(&shown, COLLECTION_SHOWN_MAX);
 	for (uint32_t i = 0; i < set->count && !shown.failed; i++) {
 		if (i)

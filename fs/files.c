@@ -164,6 +164,8 @@ static int reserve(struct fs *fs, struct fs_node *node, int flags, char path[MAP
 	} else {
 		fs_node_ref(node);
 		node->writers += opens_for_writing(flags);
+		if (opens_for_writing(flags))
+			fs_node_contend(node);
 	}
 	pthread_mutex_unlock(&fs->nodes.lock);
 	return error;

@@ -160,6 +160,9 @@ static void move_node(struct fs *fs, struct fs_node *node, struct fs_node *targe
 {
 	struct fs_node *parent = node->parent;
 
+	/* A name that is fought over stays one. */
+	if (target && target->uncached_until > node->uncached_until)
+		node->uncached_until = target->uncached_until;
 	if (target && target->attached)
 		fs_node_detach(&fs->nodes, target);
 	if (target)

@@ -255,6 +255,12 @@ void fs_node_renew(struct fs_nodes *nodes, struct fs_node *node)
 		heir->uncached_until = now_seconds() + UNCACHED_SECONDS;
 }
 
+void fs_node_contend(struct fs_node *node)
+{
+	if (node->uncached_until)
+		node->uncached_until = now_seconds() + UNCACHED_SECONDS;
+}
+
 bool fs_node_cacheable(const struct fs_node *node)
 {
 	return node->attached && node->version && !node->volatile_ && !node->stream && !node->writers &&

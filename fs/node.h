@@ -65,6 +65,8 @@ void fs_node_revive(struct fs_nodes *nodes, struct fs_node *node);
 /* Detaches a node whose text is being read so that somebody can write: the name gets a new one, whose readers
  * bypass the cache for a while. */
 void fs_node_renew(struct fs_nodes *nodes, struct fs_node *node);
+/* Somebody writes: where that has been in readers' way before, they go on bypassing the cache. */
+void fs_node_contend(struct fs_node *node);
 bool fs_node_cacheable(const struct fs_node *node);
 void fs_node_touch(struct fs_nodes *nodes, struct fs_node *node); /* the latest in use */
 void fs_node_unlist(

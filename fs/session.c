@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,14 +85,14 @@ bool fs_path(fuse_req_t req, fuse_ino_t ino, const char *name, char ret[MAP_PATH
 	return attached && fits;
 }
 
-/* Everything below may have changed: files are looked up anew, directories stay what they are by name. */
-static void changed_below(struct fs *fs, const struct fs_node *above)
+/* Everything below but `own` may have changed: files are looked up anew, directories stay what they are by name. */
+static void changed_below(struct fs *fs, const struct fs_node *above, const struct fs_node *own)
 {
 	struct fs_nodes *nodes = &fs->nodes;
 
 	for (size_t i = 0; i < nodes->chain_count; i++)
 		for (struct fs_node *node = nodes->chains[i]; node; node = node->next) {
-			if (!node->attached || !fs_node_below(node, above))
+			if (!node->attached || node == own || !fs_node_below(node, above))
 				continue;
 			if (node->directory)
 				fs_notify_attributes(fs, node);
@@ -110,7 +110,7 @@ void fs_changed(void *context, const char *path, uint64_t version, const struct 
 	pthread_mutex_lock(&fs->nodes.lock);
 	node = fs_node_at(&fs->nodes, path);
 	if (node && version == UINT64_MAX) {
-		changed_below(fs, node);
+		changed_below(fs, node, handle ? handle->node : NULL);
 	} else if (node && !node->moving && !(handle && handle->node == node)) {
 		if (handle && node->handles)
 			handle->noticed = true;
@@ -207,13 +207,15 @@ void fs_free(struct fs *fs)
 
 bool fs_detach_dead(const char *mountpoint)
 {
-	struct stat st;
+	struct statvfs st;
 	pid_t child;
 	int status;
 
-	if (!stat(mountpoint, &st) || errno != ENOTCONN)
-		return true;
-	if (!umount2(mountpoint, MNT_DETACH))
+	/* statvfs always asks the process behind a mount; stat may be answered from the kernel's memory of it. */
+	while (statvfs(mountpoint, &st) && errno == ENOTCONN)
+		if (umount2(mountpoint, MNT_DETACH))
+			break;
+	if (!statvfs(mountpoint, &st) || errno != ENOTCONN)
 		return true;
 	/* Without the right to unmount there is a program that has it. */
 	child = fork();

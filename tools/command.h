@@ -33,7 +33,7 @@ extern const size_t command_count;
 /* getopt_long over the command's rows: the row's index, -1 at the end of options; usage errors and --help end
  * the program. */
 int command_option(const struct command *command, int argc, char **argv, const char **ret_argument);
-/* Prints "dynamount NAME: …" on stderr and returns EXIT_USAGE or EXIT_FAILED. */
+/* Prints "dynamount: …" on stderr and returns EXIT_USAGE or EXIT_FAILED. */
 int command_usage(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 int command_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -50,6 +50,13 @@ void mount_details(void);
 bool is_mount(const char *path);
 /* Whether STORE names a DynamoDB endpoint rather than a directory. */
 bool is_endpoint(const char *store);
+struct ddb_local_options;
+/*
+ * ddb_local_open, but a store whose mount was taken away a moment ago is waited for: umount(8) does not wait
+ * for the process that still closes it.
+ */
+DDB_MUST_CHECK enum ddb_code open_patiently(const char *path, const struct ddb_local_options *options,
+	struct ddb_engine **ret, struct ddb_error *err);
 /* Opens a local store for a tool; the error is printed. NULL: failed. */
 struct ddb_engine *open_store(const char *path, const char *keyfile, bool must_exist, bool read_only);
 

@@ -35,7 +35,7 @@ static int output_failed(void)
 
 static int export_page(const struct ddb_table *table, const struct ddb_page *page, enum ddb_rendering format)
 {
-	struct ddb_buffer line DDB_BUFFER_AUTO;
+	struct ddb_buffer line DDB_BUFFER_AUTO = {0};
 
 	ddb_buffer_init(&line, 2 * (size_t)MAP_DOCUMENT_MAX);
 	for (size_t i = 0; i < page->count; i++) {
@@ -145,6 +145,7 @@ int export_run(const struct command *command, int argc, char **argv)
 {
 	enum ddb_rendering format = DDB_RENDER_PLAIN;
 	const char *argument, *keyfile = NULL;
+	struct ddb_error error;
 	int option, status;
 
 	while ((option = command_option(command, argc, argv, &argument)) >= 0) {
@@ -157,6 +158,8 @@ int export_run(const struct command *command, int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return command_usage(command, "expected STORE-or-MOUNT and TABLE");
+	if (ddb_table_name_check(argv[optind + 1], strlen(argv[optind + 1]), &error))
+		return command_failed("%s", error.message);
 	if (is_mount(argv[optind]))
 		status = export_mount(argv[optind], argv[optind + 1], format);
 	else

@@ -36,22 +36,29 @@ struct import {
 	struct source *source;
 	const char *file;
 	struct ddb_arena arena;
-	struct ddb_value *items; /* BATCH_ITEMS of them */
+	struct ddb_value items[BATCH_ITEMS];
+	uint64_t lines[BATCH_ITEMS]; /* that they begin at */
 	size_t count, bytes;
-	uint64_t put, of_file; /* items in all; of this file */
-	bool terminal;
+	uint64_t put;           /* in all */
+	bool terminal, drawing; /* drawing: the cursor is behind a bar */
 	time_t drawn;
 };
 
+/* NAME[:TYPE]; a name with a colon in it needs its type behind it. */
 static bool read_key_part(char *text, struct ddb_key_attribute *ret)
 {
+	static const enum ddb_type types[] = {DDB_S, DDB_N, DDB_B};
+	static const char letters[] = "SNB";
 	char *colon = strrchr(text, ':');
+	const char *letter = letters;
 
-	ret->type = DDB_S;
-	if (colon && colon[1] && !colon[2] && strchr("SNB", colon[1])) {
-		ret->type = colon[1] == 'S' ? DDB_S : colon[1] == 'N' ? DDB_N : DDB_B;
+	if (colon) {
+		letter = colon[1] && !colon[2] ? strchr(letters, colon[1]) : NULL;
 		*colon = 0;
 	}
+	if (!letter)
+		return false;
+	ret->type = types[letter - letters];
 	ret->name = text;
 	ret->name_length = (uint32_t)strlen(text);
 	return ret->name_length > 0;
@@ -68,7 +75,8 @@ static enum ddb_code definition_of_key(const char *key, struct ddb_definition **
 	if (!copy)
 		code = ddb_fail_memory(err);
 	else if (!read_key_part(copy, &parts[0]) || (comma && !read_key_part(comma, &parts[1])))
-		code = ddb_fail(err, DDB_VALIDATION, "--key %s: expected PK[:TYPE][,SK[:TYPE]]", key);
+		code = ddb_fail(err, DDB_VALIDATION,
+			"--key %s: expected PK[:T][,SK[:T]], each T one of S, N, B", key);
 	else
 		code = ddb_definition_simple(&parts[0], comma ? &parts[1] : NULL, ret, err);
 	free(copy);
@@ -86,7 +94,8 @@ static enum ddb_code definition_of_file(const char *path, struct ddb_definition 
 		code = ddb_fail(err, DDB_VALIDATION, "%s: %s", path, strerror(errno));
 	} else {
 		length = fread(text, 1, DDB_DEFINITION_TEXT_MAX, file);
-		code = ddb_definition_read(text, length, ret, err);
+		code = ferror(file) ? ddb_fail(err, DDB_VALIDATION, "%s: %s", path, strerror(errno))
+				    : ddb_definition_read(text, length, ret, err);
 	}
 	if (file)
 		fclose(file);
@@ -108,6 +117,24 @@ static void draw(struct import *import, bool last)
 	memset(bar + full, '.', (size_t)(BAR_WIDTH - full));
 	bar[BAR_WIDTH] = 0;
 	fprintf(stderr, "\r%s [%s] %" PRIu64 " items%s", import->file, bar, import->put, last ? "\n" : "");
+	import->drawing = !last;
+}
+
+static bool failed(struct import *import, const char *message)
+{
+	if (import->drawing)
+		fputc('\n', stderr);
+	import->drawing = false;
+	command_failed("%s: %s", import->file, message);
+	return false;
+}
+
+static bool failed_item(struct import *import, uint64_t line, const struct ddb_error *error)
+{
+	struct ddb_error whole;
+
+	ddb_fail(&whole, error->code, "in the item at line %" PRIu64 ": %s", line, error->message);
+	return failed(import, whole.message);
 }
 
 /* Puts what is gathered. */
@@ -118,13 +145,12 @@ static bool flush_batch(struct import *import)
 	bool good = !import->count || sink_put(import->sink, import->items, import->count, &done, &error);
 
 	import->put += done;
-	import->of_file += done;
-	if (!good)
-		command_failed("%s: item %" PRIu64 ": %s", import->file, import->of_file + 1, error.message);
 	import->count = import->bytes = 0;
 	ddb_arena_reset(&import->arena);
+	if (!good)
+		return failed_item(import, import->lines[done], &error);
 	draw(import, false);
-	return good;
+	return true;
 }
 
 static bool import_file(struct import *import)
@@ -132,22 +158,19 @@ static bool import_file(struct import *import)
 	struct ddb_error error;
 	bool end = false;
 
-	import->of_file = 0;
 	import->source = source_open(import->file);
-	if (!import->source) {
-		command_failed("%s: %s", import->file, strerror(errno));
-		return false;
-	}
+	if (!import->source)
+		return failed(import, strerror(errno));
 	while (!end) {
 		struct ddb_value *item = &import->items[import->count];
 		if (source_next(import->source, &import->arena, item, &end, &error)) {
 			/* What came before it is good. */
 			if (flush_batch(import))
-				command_failed("%s: %s", import->file, error.message);
+				failed(import, error.message);
 			break;
 		}
 		if (!end) {
-			import->count++;
+			import->lines[import->count++] = source_line(import->source);
 			import->bytes += ddb_item_size(item);
 		}
 		if ((end || import->count == BATCH_ITEMS || import->bytes >= BATCH_BYTES) &&
@@ -160,30 +183,36 @@ static bool import_file(struct import *import)
 	return end && !import->count;
 }
 
-static int import_files(const struct sink_target *target, char **files)
+static bool import_all(struct import *import, char **files)
 {
-	struct import import = {.terminal = isatty(STDERR_FILENO)};
 	struct ddb_error error;
 	bool good = true;
 
-	import.items = calloc(BATCH_ITEMS, sizeof *import.items);
-	import.sink = import.items ? sink_open(target) : NULL;
-	if (!import.sink) {
-		free(import.items);
-		return EXIT_FAILED;
-	}
-	ddb_arena_init(&import.arena, ARENA_BYTES);
 	for (; *files && good; files++) {
-		import.file = *files;
-		good = import_file(&import);
+		import->file = *files;
+		good = import_file(import);
 	}
-	if (!sink_close(import.sink, &error)) {
+	if (!sink_close(import->sink, &error)) {
 		command_failed("%s", error.message);
 		good = false;
 	}
-	ddb_arena_done(&import.arena);
-	free(import.items);
-	printf("%" PRIu64 " items imported\n", import.put);
+	printf("%" PRIu64 " items imported\n", import->put);
+	return good;
+}
+
+static int import_files(const struct sink_target *target, char **files)
+{
+	struct import *import = calloc(1, sizeof *import);
+	bool good;
+
+	if (!import)
+		return command_failed("no memory");
+	import->terminal = isatty(STDERR_FILENO);
+	import->sink = sink_open(target);
+	ddb_arena_init(&import->arena, ARENA_BYTES);
+	good = import->sink && import_all(import, files);
+	ddb_arena_done(&import->arena);
+	free(import);
 	return good ? EXIT_OK : EXIT_FAILED;
 }
 
@@ -203,14 +232,12 @@ int import_run(const struct command *command, int argc, char **argv)
 		return command_usage(command, "--key and --table exclude each other");
 	target.place = argv[optind];
 	target.table = argv[optind + 1];
+	if (key && definition_of_key(key, &target.definition, &error))
+		return command_usage(command, "%s", error.message);
 	code = ddb_table_name_check(target.table, strlen(target.table), &error);
-	if (!code && key)
-		code = definition_of_key(key, &target.definition, &error);
 	if (!code && file)
 		code = definition_of_file(file, &target.definition, &error);
-	if (code)
-		return command_failed("%s", error.message);
-	status = import_files(&target, argv + optind + 2);
+	status = code ? command_failed("%s", error.message) : import_files(&target, argv + optind + 2);
 	ddb_definition_unref(target.definition);
 	return status;
 }

@@ -26,7 +26,7 @@ static void print_option(const struct option_row *row)
 		snprintf(letter, sizeof letter, "-%c", row->letter);
 	snprintf(text, sizeof text, "%s%s%s%s%s%s", letter, row->letter && row->name ? ", " : "",
 		row->name ? "--" : "", name, row->argument ? " " : "", row->argument ? row->argument : "");
-	printf("  %-24s %s\n", text, row->help);
+	printf("  %-26s %s\n", text, row->help);
 }
 
 static void print_help(const struct command *command)
@@ -35,7 +35,7 @@ static void print_help(const struct command *command)
 		command->arguments, command->summary[0] - 'a' + 'A', command->summary + 1);
 	for (const struct option_row *row = command->options; row && (row->letter || row->name); row++)
 		print_option(row);
-	printf("  %-24s %s\n", "-h, --help", "print this and exit");
+	printf("  %-26s %s\n", "-h, --help", "print this and exit");
 	if (command->details)
 		command->details();
 }
@@ -97,7 +97,8 @@ int command_option(const struct command *command, int argc, char **argv, const c
 	return (int)row;
 }
 
-static void print_message(const char *prefix, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void print_message(
+	const char *prefix, const char *format, va_list arguments)
 {
 	fprintf(stderr, "%s: ", prefix);
 	vfprintf(stderr, format, arguments);
@@ -128,6 +129,8 @@ int command_failed(const char *format, ...)
 
 int main(int argc, char **argv)
 {
+	char program[] = "dynamount"; /* what getopt's messages begin with */
+
 	if (argc < 2) {
 		print_overview(stderr);
 		return EXIT_USAGE;
@@ -141,8 +144,11 @@ int main(int argc, char **argv)
 		return EXIT_OK;
 	}
 	for (size_t i = 0; i < command_count; i++)
-		if (!strcmp(argv[1], commands[i].name))
+		if (!strcmp(argv[1], commands[i].name)) {
+			argv[1] = program;
 			return commands[i].run(&commands[i], argc - 1, argv + 1);
+		}
 	/* `dynamount STORE MOUNTPOINT`, as mount(8) calls it too. */
+	argv[0] = program;
 	return mount_run(&commands[0], argc, argv);
 }

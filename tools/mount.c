@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOUNT_OPTION, MOUNT_FOREGROUND, MOUNT_DEBUG };
@@ -39,7 +38,7 @@ void mount_details(void)
 		snprintf(text, sizeof text, "%s%s%s", row->name, row->argument ? "=" : "",
 			row->argument ? row->argument : "");
 		if (row->help)
-			printf("  %-24s %s\n", text, row->help);
+			printf("  %-26s %s\n", text, row->help);
 	}
 	printf("\nUnmount with `umount MOUNTPOINT` or `fusermount3 -u MOUNTPOINT`.\n");
 }
@@ -47,6 +46,7 @@ void mount_details(void)
 struct mount {
 	char *store, *mountpoint; /* absolute */
 	struct mount_options options;
+	char *keyfile, *trace; /* absolute, or NULL */
 	bool foreground, debug;
 	int ready_fd; /* in the background: told when the mount answers; else -1 */
 };
@@ -67,18 +67,31 @@ static char *absolute_new(const char *path)
 	char *copy = strdup(path), *slash, *parent, *result = NULL;
 	size_t length = copy ? strlen(copy) : 0;
 
+	if (!length) {
+		command_failed("'%s': %s", path, strerror(copy ? ENOENT : ENOMEM));
+		free(copy);
+		return NULL;
+	}
 	while (length > 1 && copy[length - 1] == '/')
 		copy[--length] = 0;
-	slash = copy ? strrchr(copy, '/') : NULL;
+	slash = strrchr(copy, '/');
 	if (slash)
 		*slash = 0;
-	parent = copy ? absolute(!slash ? "." : *copy ? copy : "/") : NULL;
+	parent = absolute(!slash ? "." : *copy ? copy : "/");
 	if (parent &&
 		asprintf(&result, "%s/%s", strcmp(parent, "/") ? parent : "", slash ? slash + 1 : copy) < 0)
 		result = NULL;
 	free(parent);
 	free(copy);
 	return result;
+}
+
+/* Absolute paths; what is the same is below, too. */
+static bool is_below(const char *path, const char *above)
+{
+	size_t length = strcmp(above, "/") ? strlen(above) : 0;
+
+	return !strncmp(path, above, length) && (!path[length] || path[length] == '/');
 }
 
 static bool find_paths(struct mount *mount, const char *store, const char *mountpoint)
@@ -101,8 +114,7 @@ static bool find_paths(struct mount *mount, const char *store, const char *mount
 		command_failed("%s: not a directory", mountpoint);
 		return false;
 	}
-	if (!strncmp(mount->store, mount->mountpoint, strlen(mount->mountpoint)) &&
-		strchr("/", mount->store[strlen(mount->mountpoint)])) {
+	if (is_below(mount->store, mount->mountpoint)) {
 		command_failed("%s: the store lies below the mountpoint", store);
 		return false;
 	}
@@ -129,42 +141,9 @@ static void say_ready(void *context)
 	mount->ready_fd = -1;
 }
 
-/* Whether a line of mountinfo names our mountpoint: a dynamount that still answers there. */
-static bool mounted_at(const char *message)
-{
-	char line[8192], path[4096];
-	FILE *mounts = fopen("/proc/self/mountinfo", "re");
-	bool found = false;
-
-	while (mounts && !found && fgets(line, sizeof line, mounts))
-		if (sscanf(line, "%*s %*s %*s %*s %4095s", path) == 1 && strstr(line, "fuse.dynamount"))
-			found = strstr(message, path) != NULL;
-	if (mounts)
-		fclose(mounts);
-	return found;
-}
-
-/*
- * A process that was unmounted a moment ago may still be closing the store: umount(8) does not wait for it,
- * so we do.
- */
-static enum ddb_code open_patiently(const char *store, const struct ddb_local_options *options,
-	struct ddb_engine **ret, struct ddb_error *err)
-{
-	const struct timespec pause = {.tv_nsec = 20 * 1000000};
-	enum ddb_code code;
-
-	for (int tries = 0;; tries++) {
-		code = ddb_local_open(store, options, ret, err);
-		if (code != DDB_RESOURCE_IN_USE || tries == 500 || mounted_at(err->message))
-			return code;
-		nanosleep(&pause, NULL);
-	}
-}
-
 static struct ddb_engine *open_engine(const struct mount *mount)
 {
-	const struct ddb_local_options options = {.keyfile = mount->options.keyfile,
+	const struct ddb_local_options options = {.keyfile = mount->keyfile,
 		.mountpoint = mount->mountpoint,
 		.sync = mount->options.sync,
 		.read_only = mount->options.read_only,
@@ -177,9 +156,9 @@ static struct ddb_engine *open_engine(const struct mount *mount)
 		command_failed("%s", error.message);
 		return NULL;
 	}
-	if (!mount->options.trace)
+	if (!mount->trace)
 		return engine;
-	if (!ddb_trace_open(engine, mount->options.trace, &traced, &error))
+	if (!ddb_trace_open(engine, mount->trace, &traced, &error))
 		return traced;
 	command_failed("%s", error.message);
 	engine->ops->close(engine);
@@ -255,13 +234,19 @@ static int mount_behind(struct mount *mount)
 }
 
 /* Files that options name are found from where we started, also after chdir. */
-static bool make_absolute(const char **path)
+static bool make_absolute(const char *path, char **ret)
 {
-	bool given = *path != NULL;
+	*ret = !path ? NULL : *path == '/' ? strdup(path) : absolute_new(path);
+	return !path || *ret;
+}
 
-	if (given && **path != '/')
-		*path = absolute_new(*path);
-	return !given || *path;
+static int mount_paths(struct mount *mount, const char *store, const char *mountpoint)
+{
+	if (!find_paths(mount, store, mountpoint) ||
+		!make_absolute(mount->options.keyfile, &mount->keyfile) ||
+		!make_absolute(mount->options.trace, &mount->trace))
+		return EXIT_FAILED;
+	return mount->foreground ? mount_here(mount) : mount_behind(mount);
 }
 
 int mount_run(const struct command *command, int argc, char **argv)
@@ -281,11 +266,10 @@ int mount_run(const struct command *command, int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return command_usage(command, "expected STORE and MOUNTPOINT");
-	if (!find_paths(&mount, argv[optind], argv[optind + 1]) || !make_absolute(&mount.options.keyfile) ||
-		!make_absolute(&mount.options.trace))
-		return EXIT_FAILED;
-	status = mount.foreground ? mount_here(&mount) : mount_behind(&mount);
+	status = mount_paths(&mount, argv[optind], argv[optind + 1]);
 	free(mount.store);
 	free(mount.mountpoint);
+	free(mount.keyfile);
+	free(mount.trace);
 	return status;
 }

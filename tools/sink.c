@@ -18,8 +18,13 @@ struct sink {
 	struct ddb_engine *engine; /* of a store; NULL: a mount */
 	char table[DDB_TABLE_NAME_MAX + 1];
 	const char *mount;
-	int lines; /* the mount's T/.items.jsonl */
+	int lines;        /* the mount's T/.items.jsonl */
+	uint64_t written; /* lines that were taken */
 };
+
+enum { WRITE_BYTES = 512 << 10 };
+
+static const char no_table[] = "table %s does not exist: --key or --table tells how to make it";
 
 /* ---- A store ---- */
 
@@ -32,8 +37,7 @@ static bool prepare_table(struct ddb_engine *engine, const struct sink_target *t
 	if (code == DDB_RESOURCE_NOT_FOUND && target->definition)
 		code = engine->ops->create_table(engine, target->table, target->definition, &error);
 	else if (code == DDB_RESOURCE_NOT_FOUND)
-		ddb_fail(&error, code, "table %s does not exist: --key or --table tells how to make it",
-			target->table);
+		ddb_fail(&error, code, no_table, target->table);
 	else if (!code && table->provisional != DDB_DEFINED)
 		code = ddb_fail(&error, DDB_VALIDATION, "table %s has no definition yet", target->table);
 	else if (!code && target->definition &&
@@ -71,69 +75,26 @@ static bool write_all(int fd, const char *bytes, size_t length)
 	return true;
 }
 
-static bool write_definition(const char *directory, const struct ddb_definition *definition)
-{
-	struct ddb_buffer text DDB_BUFFER_AUTO;
-	struct ddb_json_out json;
-	char path[4096];
-	int fd;
-	bool good;
-
-	ddb_buffer_init(&text, DDB_DEFINITION_TEXT_MAX);
-	ddb_json_out_init(&json, &text, true);
-	ddb_definition_write(definition, &json);
-	ddb_buffer_add_byte(&text, '\n');
-	snprintf(path, sizeof path, "%s/.table.json", directory);
-	if (mkdir(directory, 0777))
-		return false;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	good = fd >= 0 && !text.failed && write_all(fd, text.bytes, text.length);
-	return fd >= 0 && !close(fd) && good;
-}
-
-static bool open_for_mount(struct sink *sink, const struct sink_target *target)
-{
-	char entry[MAP_NAME_MAX + 3], directory[3900], path[4096];
-	struct stat st;
-
-	map_table_to_name(target->table, entry);
-	if ((size_t)snprintf(directory, sizeof directory, "%s/%s", target->place, entry) >=
-		sizeof directory) {
-		command_failed("%s: %s", target->place, strerror(ENAMETOOLONG));
-		return false;
-	}
-	if (stat(directory, &st) && !target->definition) {
-		command_failed(
-			"table %s does not exist: --key or --table tells how to make it", target->table);
-		return false;
-	}
-	if (stat(directory, &st) && !write_definition(directory, target->definition)) {
-		command_failed("%s: %s", directory, strerror(errno));
-		return false;
-	}
-	snprintf(path, sizeof path, "%s/.items.jsonl", directory);
-	sink->mount = target->place;
-	sink->lines = open(path, O_WRONLY | O_CLOEXEC);
-	if (sink->lines < 0)
-		command_failed("%s: %s", path, strerror(errno));
-	return sink->lines >= 0;
-}
-
-/* What the mount recorded of our last refusal, if it still has it. */
+/*
+ * What the mount has recorded of this process's last refusal; without that, what errno says.
+ */
 static void last_refusal(const char *mount, int number, struct ddb_error *err)
 {
-	char path[4096], *line = NULL, *last = NULL;
 	const struct ddb_json_limits limits = {.nesting = 4, .nodes = 64, .object_only = true};
+	char path[4096], own[32], *line = NULL, *last = NULL;
 	const struct ddb_value *message = NULL;
-	struct ddb_arena arena DDB_ARENA_AUTO;
+	struct ddb_arena arena DDB_ARENA_AUTO = {0};
 	struct ddb_value json;
 	size_t room = 0;
 	FILE *lines;
 
 	ddb_arena_init(&arena, 1 << 20);
 	snprintf(path, sizeof path, "%s/.errors", mount);
+	snprintf(own, sizeof own, "\"pid\":%ld,", (long)getpid());
 	lines = fopen(path, "re");
 	while (lines && getline(&line, &room, lines) > 0) {
+		if (!strstr(line, own))
+			continue;
 		free(last);
 		last = strdup(line);
 	}
@@ -149,30 +110,160 @@ static void last_refusal(const char *mount, int number, struct ddb_error *err)
 	free(last);
 }
 
-/* The table that lines are rendered for: all that matters is that it is no provisional one, and its key,
- * which comes first anyway. */
+static bool write_text(const char *path, const struct ddb_buffer *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), number;
+	bool good = fd >= 0 && write_all(fd, text->bytes, text->length);
+
+	number = errno;
+	if (fd >= 0 && close(fd) && good) {
+		good = false;
+		number = errno;
+	}
+	errno = number;
+	return good;
+}
+
+static bool write_definition(const char *mount, const char *path, const struct ddb_definition *definition)
+{
+	struct ddb_buffer text DDB_BUFFER_AUTO = {0};
+	struct ddb_json_out json;
+	struct ddb_error error;
+
+	ddb_buffer_init(&text, DDB_DEFINITION_TEXT_MAX);
+	ddb_json_out_init(&json, &text, true);
+	ddb_definition_write(definition, &json);
+	ddb_buffer_add_byte(&text, '\n');
+	if (text.failed)
+		ddb_fail_memory(&error);
+	else if (write_text(path, &text))
+		return true;
+	else
+		last_refusal(mount, errno, &error);
+	command_failed("%s: %s", path, error.message);
+	return false;
+}
+
+static bool same_key(const char *path, const struct ddb_definition *definition)
+{
+	char *text = malloc(DDB_DEFINITION_TEXT_MAX);
+	struct ddb_definition *present = NULL;
+	FILE *file = text ? fopen(path, "re") : NULL;
+	size_t length = file ? fread(text, 1, DDB_DEFINITION_TEXT_MAX, file) : 0;
+	bool same = file && !ddb_definition_read(text, length, &present, NULL) &&
+		    ddb_definition_same_key(present, definition);
+
+	ddb_definition_unref(present);
+	if (file)
+		fclose(file);
+	free(text);
+	return same;
+}
+
+/* The table is there, with a definition that fits. */
+static bool prepare_directory(const struct sink_target *target, const char *directory)
+{
+	const struct ddb_definition *definition = target->definition;
+	char path[4096];
+	struct stat st;
+	bool made = false;
+
+	snprintf(path, sizeof path, "%s/.table.json", directory);
+	if (stat(directory, &st)) {
+		if (!definition)
+			command_failed(no_table, target->table);
+		made = definition && !mkdir(directory, 0777);
+		if (definition && !made)
+			command_failed("%s: %s", directory, strerror(errno));
+		if (!made)
+			return false;
+	}
+	if (stat(path, &st)) {
+		if (!definition)
+			command_failed("table %s has no definition yet", target->table);
+		if (definition && write_definition(target->place, path, definition))
+			return true;
+		if (made)
+			rmdir(directory);
+		return false;
+	}
+	if (!definition || same_key(path, definition))
+		return true;
+	command_failed("table %s exists, with another key", target->table);
+	return false;
+}
+
+static bool open_for_mount(struct sink *sink, const struct sink_target *target)
+{
+	char entry[MAP_NAME_MAX + 3], directory[3900], path[4096];
+
+	map_table_to_name(target->table, entry);
+	if ((size_t)snprintf(directory, sizeof directory, "%s/%s", target->place, entry) >=
+		sizeof directory) {
+		command_failed("%s: %s", target->place, strerror(ENAMETOOLONG));
+		return false;
+	}
+	if (!prepare_directory(target, directory))
+		return false;
+	snprintf(path, sizeof path, "%s/.items.jsonl", directory);
+	sink->mount = target->place;
+	sink->lines = open(path, O_WRONLY | O_CLOEXEC);
+	if (sink->lines < 0)
+		command_failed("%s: %s", path, strerror(errno));
+	return sink->lines >= 0;
+}
+
+/* Which of the lines that were written at once was refused: the mount's "line N: " counts all of ours. */
+static size_t take_line_number(const struct sink *sink, size_t count, struct ddb_error *err)
+{
+	unsigned long long number;
+	int length = 0;
+
+	if (sscanf(err->message, "line %llu: %n", &number, &length) != 1 || !length ||
+		number <= sink->written || number > sink->written + count)
+		return 0;
+	memmove(err->message, err->message + length, strlen(err->message + length) + 1);
+	return (size_t)(number - sink->written - 1);
+}
+
+static bool write_lines(struct sink *sink, const struct ddb_buffer *text, size_t count, size_t *ret_done,
+	struct ddb_error *err)
+{
+	*ret_done = count;
+	if (text->failed)
+		ddb_fail_memory(err);
+	else if (write_all(sink->lines, text->bytes, text->length)) {
+		sink->written += count;
+		return true;
+	} else
+		last_refusal(sink->mount, errno, err);
+	*ret_done = take_line_number(sink, count, err);
+	return false;
+}
+
 static bool put_lines(struct sink *sink, const struct ddb_value *items, size_t count, size_t *ret_done,
 	struct ddb_error *err)
 {
-	const struct ddb_table table = {.provisional = DDB_DEFINED};
-	struct ddb_buffer text DDB_BUFFER_AUTO;
+	/* Which attributes are the key only matters for their place in the line. */
+	struct ddb_definition no_key = {.hash = {.name = ""}};
+	const struct ddb_table table = {.definition = &no_key};
+	struct ddb_buffer text DDB_BUFFER_AUTO = {0};
+	size_t done, at_once = 0;
+	bool good = true;
 
 	*ret_done = 0;
 	ddb_buffer_init(&text, 2 * (size_t)MAP_DOCUMENT_MAX);
-	for (size_t i = 0; i < count; i++) {
-		ddb_buffer_clear(&text);
+	for (size_t i = 0; i < count && good; i++) {
 		map_document_write(&table, &items[i], DDB_RENDER_PLAIN, false, &text);
-		if (text.failed) {
-			ddb_fail_memory(err);
-			return false;
-		}
-		if (!write_all(sink->lines, text.bytes, text.length)) {
-			last_refusal(sink->mount, errno, err);
-			return false;
-		}
-		++*ret_done;
+		at_once++;
+		if (i + 1 < count && text.length < WRITE_BYTES)
+			continue;
+		good = write_lines(sink, &text, at_once, &done, err);
+		*ret_done += done;
+		at_once = 0;
+		ddb_buffer_clear(&text);
 	}
-	return true;
+	return good;
 }
 
 /* ---- Either ---- */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,8 +27,8 @@ struct source {
 	gzFile file;
 	enum shape shape;
 	size_t at, length;
-	uint64_t line;
-	off_t size; /* of the file as it lies there; 0: unknown */
+	uint64_t line, item_line; /* here; where the last item began */
+	off_t size;               /* of the file as it lies there; 0: unknown */
 	char chunk[CHUNK];
 };
 
@@ -71,6 +72,11 @@ double source_progress(const struct source *source)
 	return source->size > 0 ? (double)gzoffset(source->file) / (double)source->size : -1;
 }
 
+uint64_t source_line(const struct source *source)
+{
+	return source->item_line;
+}
+
 /* More bytes; *ret_end when there are none. */
 static enum ddb_code fill(struct source *source, bool *ret_end, struct ddb_error *err)
 {
@@ -110,7 +116,7 @@ static enum ddb_code peek(struct source *source, char *ret, struct ddb_error *er
 
 static enum ddb_code refuse(const struct source *source, const char *what, struct ddb_error *err)
 {
-	return ddb_fail(err, DDB_VALIDATION, "line %llu: %s", (unsigned long long)source->line, what);
+	return ddb_fail(err, DDB_VALIDATION, "line %" PRIu64 ": %s", source->line, what);
 }
 
 /* Moves to the first byte of the next object. */
@@ -158,49 +164,66 @@ static enum ddb_code read_object(
 {
 	struct ddb_json *json = ddb_json_new(arena, &ddb_typed_limits);
 	enum ddb_json_state state = DDB_JSON_MORE;
-	uint64_t line = source->line;
-	struct ddb_error reason = {0};
-	enum ddb_code code = json ? DDB_OK : ddb_fail_memory(&reason);
+	enum ddb_code code = json ? DDB_OK : ddb_fail_memory(err);
 	bool end = false;
 	size_t used;
 
 	while (!code && state == DDB_JSON_MORE && !end) {
-		code = fill(source, &end, &reason);
+		code = fill(source, &end, err);
 		if (code)
 			break;
-		state = end ? ddb_json_end(json, &reason)
+		state = end ? ddb_json_end(json, err)
 			    : ddb_json_feed(json, source->chunk + source->at, source->length - source->at,
-				      &used, &reason);
+				      &used, err);
 		if (!end && state != DDB_JSON_REFUSED) {
 			count_lines(source, source->chunk + source->at, used);
 			source->at += used;
 		}
 		if (state == DDB_JSON_REFUSED)
-			code = reason.code;
+			code = err->code;
 	}
 	if (!code)
 		*ret = *ddb_json_value(json);
-	else
-		ddb_fail(err, code, "in the item at line %llu: %s", (unsigned long long)line, reason.message);
 	ddb_json_free(json);
 	return code;
+}
+
+/* {"Item": {…}} and nothing else: a line of an S3 export. */
+static bool is_exported(const struct ddb_value *object)
+{
+	const struct ddb_attribute *first = object->attributes;
+
+	return object->count == 1 && first->value.type == DDB_M && first->name_length == 4 &&
+	       !memcmp(first->name, "Item", 4);
+}
+
+static enum ddb_code read_item(
+	struct source *source, struct ddb_arena *arena, struct ddb_value *ret, struct ddb_error *err)
+{
+	struct ddb_value object;
+	enum ddb_code code = read_object(source, arena, &object, err);
+
+	if (code)
+		return code;
+	if (is_exported(&object))
+		return ddb_typed_read_item(arena, &object.attributes[0].value, ret, err);
+	return map_document_read(arena, &object, DDB_RENDER_PLAIN, ret, err);
 }
 
 enum ddb_code source_next(struct source *source, struct ddb_arena *arena, struct ddb_value *ret,
 	bool *ret_end, struct ddb_error *err)
 {
-	struct ddb_value object;
+	struct ddb_error reason;
 	enum ddb_code code = find_object(source, ret_end, err);
 
 	if (code || *ret_end)
 		return code;
-	code = read_object(source, arena, &object, err);
+	source->item_line = source->line;
+	code = read_item(source, arena, ret, &reason);
 	if (code)
-		return code;
+		return ddb_fail(
+			err, code, "in the item at line %" PRIu64 ": %s", source->item_line, reason.message);
 	if (source->shape == ARRAY_FIRST)
 		source->shape = ARRAY_MORE;
-	if (object.count == 1 && object.attributes[0].value.type == DDB_M &&
-		object.attributes[0].name_length == 4 && !memcmp(object.attributes[0].name, "Item", 4))
-		return ddb_typed_read_item(arena, &object.attributes[0].value, ret, err);
-	return map_document_read(arena, &object, DDB_RENDER_PLAIN, ret, err);
+	return DDB_OK;
 }

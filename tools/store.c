@@ -4,12 +4,17 @@
 #include "engine/local/local.h"
 #include "mapping/map.h"
 
+#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 
-enum { FUSE_MAGIC = 0x65735546 };
+enum {
+	FUSE_MAGIC = 0x65735546,
+	PATIENCE = 500, /* times 20 ms */
+};
 
 bool is_mount(const char *path)
 {
@@ -28,6 +33,43 @@ bool is_endpoint(const char *store)
 	return !strncmp(store, "https://", 8) || !strncmp(store, "http://", 7) || !strncmp(store, "aws:", 4);
 }
 
+static bool is_mounted(const char *mountpoint)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *entry;
+	bool found = false;
+
+	while (mounts && !found && (entry = getmntent(mounts)))
+		found = !strcmp(entry->mnt_type, "fuse.dynamount") && !strcmp(entry->mnt_dir, mountpoint);
+	if (mounts)
+		endmntent(mounts);
+	return found;
+}
+
+/* Whether the owner that the message names is on its way out (or in): one that serves its mount, or works on
+ * the store without one, is not. */
+static bool is_passing(const char *message)
+{
+	static const char mounted[] = ", mounted at ", process[] = " in use by process ";
+	const char *mountpoint = strstr(message, mounted);
+
+	return mountpoint ? !is_mounted(mountpoint + strlen(mounted)) : !strstr(message, process);
+}
+
+enum ddb_code open_patiently(const char *path, const struct ddb_local_options *options,
+	struct ddb_engine **ret, struct ddb_error *err)
+{
+	const struct timespec pause = {.tv_nsec = 20 * 1000000};
+	enum ddb_code code;
+
+	for (int tries = 0;; tries++) {
+		code = ddb_local_open(path, options, ret, err);
+		if (code != DDB_RESOURCE_IN_USE || tries == PATIENCE || !is_passing(err->message))
+			return code;
+		nanosleep(&pause, NULL);
+	}
+}
+
 struct ddb_engine *open_store(const char *path, const char *keyfile, bool must_exist, bool read_only)
 {
 	const struct ddb_local_options options = {.keyfile = keyfile,
@@ -41,7 +83,7 @@ struct ddb_engine *open_store(const char *path, const char *keyfile, bool must_e
 		command_failed("%s: this version opens local stores only", path);
 		return NULL;
 	}
-	if (!ddb_local_open(path, &options, &engine, &error))
+	if (!open_patiently(path, &options, &engine, &error))
 		return engine;
 	command_failed("%s", error.message);
 	return NULL;

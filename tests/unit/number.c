@@ -372,7 +372,7 @@ static const char *refusal(const struct plain *value)
 /* A random number twice: as the reference holds it and as a text in one of many spellings. */
 static void random_number(struct plain *ret, char *text)
 {
-	char digits[64];
+	char digits[64] = {0};
 	int count = 1 + rand() % 38, exponent = rand() % 4 ? rand() % 12 - 6 : rand() % 256 - 130;
 	for (int i = 0; i < count; i++)
 		digits[i] = (char)(rand() % 3 ? rand() % 10 : rand() & 1 ? 9 : 0);

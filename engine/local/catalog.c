@@ -1,0 +1,364 @@
+#include "engine/local/local_private.h"
+
+#include "engine/local/keys.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	CATALOG_VERSION = 1,
+	UUID_BYTES = 36,
+	CATALOG_HEAD = 1 + 1 + 4 + 4 + 8 + 8 + 8 + UUID_BYTES,
+	COUNTERS_HEAD = 1 + 4 * 8,
+	TOTALS_HEAD = 1 + 4 + 3 * 8,
+};
+
+/* ---- Tables ---- */
+
+struct local_table *local_table_new(struct ddb_table *table, uint32_t space, uint64_t generation)
+{
+	struct local_table *new_table = malloc(sizeof *new_table);
+	if (!new_table) {
+		ddb_table_unref(table);
+		return NULL;
+	}
+	*new_table = (struct local_table){
+		.references = 1, .table = table, .space = space, .generation = generation};
+	return new_table;
+}
+
+struct local_table *local_table_ref(struct local_table *table)
+{
+	__atomic_add_fetch(&table->references, 1, __ATOMIC_RELAXED);
+	return table;
+}
+
+void local_table_unref(struct local_table *table)
+{
+	if (!table || __atomic_sub_fetch(&table->references, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	ddb_table_unref(table->table);
+	free(table);
+}
+
+struct ddb_table *local_table_draft(const struct ddb_table *table)
+{
+	struct ddb_table *draft = calloc(1, sizeof *draft);
+	if (!draft)
+		return NULL;
+	if (table)
+		*draft = *table;
+	draft->references = 1;
+	if (draft->definition)
+		ddb_definition_ref(draft->definition);
+	return draft;
+}
+
+enum ddb_code local_stand_in(enum ddb_provisional kind, struct ddb_definition **ret, struct ddb_error *err)
+{
+	const struct ddb_key_attribute hash = {
+		.name = DDB_PROVISIONAL_HASH, .name_length = sizeof DDB_PROVISIONAL_HASH - 1, .type = DDB_S};
+	const struct ddb_key_attribute range = {
+		.name = DDB_PROVISIONAL_RANGE, .name_length = sizeof DDB_PROVISIONAL_RANGE - 1, .type = DDB_S};
+	if (kind == DDB_PROVISIONAL) {
+		*ret = NULL;
+		return DDB_OK;
+	}
+	return ddb_definition_simple(&hash, kind == DDB_PROVISIONAL_COMPOSITE ? &range : NULL, ret, err);
+}
+
+/* ---- The cache ---- */
+
+enum ddb_code local_cache_init(struct local_cache *cache, struct ddb_error *err)
+{
+	memset(cache, 0, sizeof *cache);
+	if (pthread_rwlock_init(&cache->lock, NULL))
+		return ddb_fail_memory(err);
+	return DDB_OK;
+}
+
+void local_cache_done(struct local_cache *cache)
+{
+	for (unsigned i = 0; i < LOCAL_CACHE_SETS; i++)
+		for (unsigned way = 0; way < LOCAL_CACHE_WAYS; way++)
+			local_table_unref(cache->sets[i].ways[way]);
+	pthread_rwlock_destroy(&cache->lock);
+}
+
+static struct local_cache_set *cache_set(struct local_cache *cache, const char *name)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * 16777619u;
+	return &cache->sets[(hash ^ hash >> 16) % LOCAL_CACHE_SETS];
+}
+
+static struct local_table **cache_way(struct local_cache *cache, const char *name)
+{
+	struct local_cache_set *set = cache_set(cache, name);
+	for (unsigned way = 0; way < LOCAL_CACHE_WAYS; way++)
+		if (set->ways[way] && strcmp(set->ways[way]->table->name, name) == 0)
+			return &set->ways[way];
+	return NULL;
+}
+
+static struct local_table *cache_get(struct local_cache *cache, const char *name, uint64_t *ret_epoch)
+{
+	pthread_rwlock_rdlock(&cache->lock);
+	struct local_table **way = cache_way(cache, name);
+	struct local_table *table = way ? local_table_ref(*way) : NULL;
+	*ret_epoch = cache->epoch;
+	pthread_rwlock_unlock(&cache->lock);
+	return table;
+}
+
+/* Not when a table was changed since `epoch`: what was read may be older than that. */
+static void cache_add(struct local_cache *cache, struct local_table *table, uint64_t epoch)
+{
+	pthread_rwlock_wrlock(&cache->lock);
+	if (cache->epoch == epoch && !cache_way(cache, table->table->name)) {
+		struct local_cache_set *set = cache_set(cache, table->table->name);
+		struct local_table **way = &set->ways[set->next++ % LOCAL_CACHE_WAYS];
+		local_table_unref(*way);
+		*way = local_table_ref(table);
+	}
+	pthread_rwlock_unlock(&cache->lock);
+}
+
+void local_table_forget(struct local_engine *engine, const char *name)
+{
+	struct local_cache *cache = &engine->cache;
+	pthread_rwlock_wrlock(&cache->lock);
+	cache->epoch++;
+	struct local_table **way = cache_way(cache, name);
+	if (way) {
+		local_table_unref(*way);
+		*way = NULL;
+	}
+	pthread_rwlock_unlock(&cache->lock);
+}
+
+enum ddb_code local_table_find(
+	struct local_engine *engine, const char *name, struct local_table **ret, struct ddb_error *err)
+{
+	uint64_t epoch;
+	struct local_table *table = cache_get(&engine->cache, name, &epoch);
+	if (table) {
+		*ret = table;
+		return DDB_OK;
+	}
+	struct store_txn *view;
+	enum ddb_code code = store_view(engine->store, &view, err);
+	if (code)
+		return code;
+	code = local_catalog_read(view, name, &table, err);
+	store_view_end(view);
+	if (code)
+		return code;
+	cache_add(&engine->cache, table, epoch);
+	*ret = table;
+	return DDB_OK;
+}
+
+/* ---- Catalog records ---- */
+
+enum ddb_code local_no_table(struct ddb_error *err, const char *name)
+{
+	return ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "Requested resource not found: Table: %s not found", name);
+}
+
+bool local_catalog_key(const char *name, uint8_t ret[LOCAL_TABLE_KEY_MAX], size_t *ret_length)
+{
+	size_t length = strnlen(name, DDB_TABLE_NAME_MAX + 1);
+	if (length == 0 || length > DDB_TABLE_NAME_MAX)
+		return false;
+	ret[0] = LOCAL_TABLE;
+	memcpy(ret + 1, name, length);
+	*ret_length = 1 + length;
+	return true;
+}
+
+static enum ddb_code decode_definition(
+	const struct store_value *value, struct ddb_table *table, struct ddb_error *err)
+{
+	if (table->provisional != DDB_DEFINED)
+		return local_stand_in(table->provisional, &table->definition, err);
+	enum ddb_code code =
+		ddb_definition_read((const char *)value->body, value->body_length, &table->definition, err);
+	if (code == DDB_OK || code == DDB_NO_MEMORY)
+		return code;
+	return ddb_fail(err, DDB_DAMAGED, "The definition of table %s is damaged", table->name);
+}
+
+enum ddb_code local_catalog_decode(
+	const char *name, const struct store_value *value, struct local_table **ret, struct ddb_error *err)
+{
+	const uint8_t *head = value->head;
+	if (value->head_length != CATALOG_HEAD || head[0] != CATALOG_VERSION ||
+		head[1] > DDB_PROVISIONAL_COMPOSITE || strlen(name) > DDB_TABLE_NAME_MAX)
+		return ddb_fail(err, DDB_DAMAGED, "The record of table %s is damaged", name);
+	struct ddb_table *table = local_table_draft(NULL);
+	if (!table)
+		return ddb_fail_memory(err);
+	strcpy(table->name, name);
+	table->provisional = (enum ddb_provisional)head[1];
+	table->id = (uint32_t)local_read_le(head + 2, 4);
+	table->created_ns = (int64_t)local_read_le(head + 18, 8);
+	table->changed_ns = (int64_t)local_read_le(head + 26, 8);
+	memcpy(table->uuid, head + 34, UUID_BYTES);
+	enum ddb_code code = decode_definition(value, table, err);
+	if (code) {
+		ddb_table_unref(table);
+		return code;
+	}
+	struct local_table *decoded =
+		local_table_new(table, (uint32_t)local_read_le(head + 6, 4), local_read_le(head + 10, 8));
+	if (!decoded)
+		return ddb_fail_memory(err);
+	*ret = decoded;
+	return DDB_OK;
+}
+
+enum ddb_code local_catalog_read(
+	struct store_txn *txn, const char *name, struct local_table **ret, struct ddb_error *err)
+{
+	uint8_t key[LOCAL_TABLE_KEY_MAX];
+	size_t length;
+	if (!local_catalog_key(name, key, &length))
+		return local_no_table(err, name);
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
+	struct store_value value;
+	bool found;
+	enum ddb_code code = local_get(txn, &arena, key, length, true, &value, &found, err);
+	if (code)
+		return code;
+	if (!found)
+		return local_no_table(err, name);
+	return local_catalog_decode(name, &value, ret, err);
+}
+
+static void encode_table(const struct local_table *table, uint8_t ret[CATALOG_HEAD])
+{
+	const struct ddb_table *shown = table->table;
+	ret[0] = CATALOG_VERSION;
+	ret[1] = (uint8_t)shown->provisional;
+	local_write_le(ret + 2, shown->id, 4);
+	local_write_le(ret + 6, table->space, 4);
+	local_write_le(ret + 10, table->generation, 8);
+	local_write_le(ret + 18, (uint64_t)shown->created_ns, 8);
+	local_write_le(ret + 26, (uint64_t)shown->changed_ns, 8);
+	memcpy(ret + 34, shown->uuid, UUID_BYTES);
+}
+
+enum ddb_code local_catalog_write(struct store_txn *txn, const struct local_table *table, struct ddb_error *err)
+{
+	uint8_t key[LOCAL_TABLE_KEY_MAX], head[CATALOG_HEAD];
+	size_t length;
+	if (!local_catalog_key(table->table->name, key, &length))
+		return local_no_table(err, table->table->name);
+	DDB_BUFFER_AUTO struct ddb_buffer body = {0};
+	ddb_buffer_init(&body, DDB_DEFINITION_TEXT_MAX);
+	if (table->table->provisional == DDB_DEFINED) {
+		struct ddb_json_out json;
+		ddb_json_out_init(&json, &body, false);
+		ddb_definition_write(table->table->definition, &json);
+	}
+	if (body.failed)
+		return ddb_fail_memory(err);
+	encode_table(table, head);
+	return store_put(txn, key, length, head, sizeof head, body.bytes, body.length, err);
+}
+
+enum ddb_code local_catalog_delete(struct store_txn *txn, const char *name, struct ddb_error *err)
+{
+	uint8_t key[LOCAL_TABLE_KEY_MAX];
+	size_t length;
+	if (!local_catalog_key(name, key, &length))
+		return local_no_table(err, name);
+	return store_delete(txn, key, length, NULL, err);
+}
+
+/* ---- Counters ---- */
+
+/* A record that is all head, of fixed length. */
+static enum ddb_code read_head(struct store_txn *txn, const uint8_t *key, size_t key_length, uint8_t *ret,
+	size_t length, bool *ret_found, struct ddb_error *err)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
+	struct store_value value;
+	bool found;
+	enum ddb_code code = local_get(txn, &arena, key, key_length, false, &value, &found, err);
+	if (code)
+		return code;
+	if (found && (value.head_length != length || value.head[0] != CATALOG_VERSION))
+		return local_damaged(err, "counters");
+	if (found)
+		memcpy(ret, value.head, length);
+	*ret_found = found;
+	return DDB_OK;
+}
+
+enum ddb_code local_counters_read(
+	struct store_txn *txn, uint32_t space, struct local_counters *ret, bool *ret_found, struct ddb_error *err)
+{
+	uint8_t key[LOCAL_SPACE_BYTES], head[COUNTERS_HEAD];
+	local_space_key(LOCAL_COUNTERS, space, key);
+	enum ddb_code code = read_head(txn, key, sizeof key, head, sizeof head, ret_found, err);
+	if (code || !*ret_found)
+		return code;
+	ret->items = local_read_le(head + 1, 8);
+	ret->bytes = local_read_le(head + 9, 8);
+	ret->next_serial = local_read_le(head + 17, 8);
+	ret->generation = local_read_le(head + 25, 8);
+	return DDB_OK;
+}
+
+enum ddb_code local_counters_write(
+	struct store_txn *txn, uint32_t space, const struct local_counters *counters, struct ddb_error *err)
+{
+	uint8_t key[LOCAL_SPACE_BYTES], head[COUNTERS_HEAD] = {CATALOG_VERSION};
+	local_space_key(LOCAL_COUNTERS, space, key);
+	local_write_le(head + 1, counters->items, 8);
+	local_write_le(head + 9, counters->bytes, 8);
+	local_write_le(head + 17, counters->next_serial, 8);
+	local_write_le(head + 25, counters->generation, 8);
+	return store_put(txn, key, sizeof key, head, sizeof head, NULL, 0, err);
+}
+
+enum ddb_code local_totals_read(struct store_txn *txn, struct local_totals *ret, struct ddb_error *err)
+{
+	const uint8_t key[1] = {LOCAL_TOTALS};
+	uint8_t head[TOTALS_HEAD];
+	bool found;
+	enum ddb_code code = read_head(txn, key, sizeof key, head, sizeof head, &found, err);
+	if (code)
+		return code;
+	*ret = (struct local_totals){.next_id = 1, .next_scratch = 1};
+	if (!found)
+		return DDB_OK;
+	ret->next_id = (uint32_t)local_read_le(head + 1, 4);
+	ret->tables = local_read_le(head + 5, 8);
+	ret->next_scratch = local_read_le(head + 13, 8);
+	ret->scratch_bytes = local_read_le(head + 21, 8);
+	return DDB_OK;
+}
+
+enum ddb_code local_totals_write(struct store_txn *txn, const struct local_totals *totals, struct ddb_error *err)
+{
+	const uint8_t key[1] = {LOCAL_TOTALS};
+	uint8_t head[TOTALS_HEAD] = {CATALOG_VERSION};
+	local_write_le(head + 1, totals->next_id, 4);
+	local_write_le(head + 5, totals->tables, 8);
+	local_write_le(head + 13, totals->next_scratch, 8);
+	local_write_le(head + 21, totals->scratch_bytes, 8);
+	return store_put(txn, key, sizeof key, head, sizeof head, NULL, 0, err);
+}
+
+enum ddb_code local_take_id(struct local_totals *totals, uint32_t *ret, struct ddb_error *err)
+{
+	if (totals->next_id == UINT32_MAX)
+		return ddb_fail(err, DDB_LIMIT_EXCEEDED, "The store has no numbers left for tables");
+	*ret = totals->next_id++;
+	return DDB_OK;
+}

@@ -1,0 +1,75 @@
+/*
+ * What the parts of a check share: the view that is read, what is known of the tables, how a finding is told and how
+ * it is repaired. Each repair is a small transaction of its own; a new view then shows it to the parts that follow.
+ * Not for threads: nobody else uses the engine meanwhile.
+ */
+#ifndef LOCAL_CHECK_H
+#define LOCAL_CHECK_H
+
+#include "engine/local/keys.h"
+#include "engine/local/local_private.h"
+
+struct check_table {
+	uint32_t id, space;
+	char *name;
+};
+
+struct check {
+	struct local_engine *engine;
+	const struct ddb_check_options *options;
+	struct ddb_check_result result;
+	struct store_txn *view;
+	struct ddb_arena arena; /* of one record */
+	size_t table_count, table_room;
+	struct check_table *tables; /* by space */
+	bool catalog_damaged;       /* there are tables that are not in the list */
+	uint32_t highest_id;        /* of tables and spaces, also of dead ones */
+	uint64_t highest_scratch, scratch_bytes;
+};
+
+/* A finding. Counts it and reports one line. */
+void check_problem(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same in the place of a damaged read: other errors are passed on. DDB_OK when the check may go on. */
+DDB_MUST_CHECK enum ddb_code check_unreadable(
+	struct check *check, enum ddb_code code, const struct ddb_error *reason, const char *what, struct ddb_error *err);
+
+/* With `repair`: runs the job and counts a repair. What cannot be repaired for damage is left. */
+DDB_MUST_CHECK enum ddb_code check_repair(
+	struct check *check, store_job *job, void *context, struct ddb_error *err);
+/* A record to be written (head given) or deleted. */
+struct check_record {
+	const uint8_t *key;
+	size_t key_length;
+	const uint8_t *head, *body;
+	size_t head_length, body_length;
+};
+DDB_MUST_CHECK enum ddb_code check_repair_record(
+	struct check *check, const struct check_record *record, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_delete(
+	struct check *check, const uint8_t *key, size_t length, struct ddb_error *err);
+
+/* The state of now in place of the view. On failure there is no view. */
+DDB_MUST_CHECK enum ddb_code check_refresh(struct check *check, struct ddb_error *err);
+
+/* Calls `visit` for every key with that prefix, in order; it may set *skip_to_length to go on at `skip_to` (a key behind). */
+struct check_walk {
+	struct store_cursor *cursor;
+	const uint8_t *key;
+	size_t length;
+	uint8_t skip_to[STORE_KEY_MAX + 1];
+	size_t skip_to_length;
+};
+typedef enum ddb_code check_visit(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_each(struct check *check, const uint8_t *prefix, size_t length, check_visit *visit,
+	void *context, struct ddb_error *err);
+/* The value at the walk's place, in the check's arena; *ret_sound false (and DDB_OK) when it fails its seal, which store_verify has told. */
+DDB_MUST_CHECK enum ddb_code check_value(struct check *check, struct check_walk *walk, struct store_value *ret,
+	bool *ret_sound, struct ddb_error *err);
+
+/* The parts. */
+DDB_MUST_CHECK enum ddb_code check_items(struct check *check, const char *name, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_aliases(struct check *check, const struct local_table *table, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_scratch(struct check *check, struct ddb_error *err);
+
+#endif

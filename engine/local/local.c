@@ -1,0 +1,279 @@
+/*
+ * The local engine as a whole: opening, closing, its row of operations, and how an operation gets at a table and a
+ * transaction. See local_private.h.
+ */
+#include "engine/local/local_private.h"
+
+#include "engine/jsonout.h"
+#include "engine/local/keys.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	ATTEMPTS_MAX = 64,       /* each stale one is another thread's change of the table */
+	PURGE_ROUNDS_AT_OPEN = 64, /* some 250,000 records: a second or so */
+};
+
+int64_t local_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+enum ddb_code local_damaged(struct ddb_error *err, const char *what)
+{
+	return ddb_fail(err, DDB_DAMAGED, "A record of the store is damaged: %s", what);
+}
+
+enum ddb_code local_write(struct local_engine *engine, store_job *job, void *context, struct ddb_error *err)
+{
+	if (engine->read_only)
+		return ddb_fail(err, DDB_ACCESS_DENIED, "The store was opened read-only: %s", engine->path);
+	return store_write(engine->store, job, context, engine->sync, err);
+}
+
+enum ddb_code local_get(struct store_txn *txn, struct ddb_arena *arena, const void *key, size_t key_length,
+	bool want_body, struct store_value *ret, bool *ret_found, struct ddb_error *err)
+{
+	struct ddb_error reason;
+	enum ddb_code code = store_get(txn, arena, key, key_length, want_body, ret, &reason);
+	*ret_found = code == DDB_OK;
+	if (code == DDB_OK || code == DDB_RESOURCE_NOT_FOUND)
+		return DDB_OK;
+	if (err)
+		*err = reason;
+	return code;
+}
+
+/* ---- Attempts ---- */
+
+static enum ddb_code find_table(struct local_engine *engine, const char *name, enum local_wording wording,
+	struct local_table **ret, struct ddb_error *err)
+{
+	enum ddb_code code = local_table_find(engine, name, ret, err);
+	if (code == DDB_RESOURCE_NOT_FOUND && wording == LOCAL_OF_ITEM)
+		return ddb_fail(err, code, "Requested resource not found");
+	return code;
+}
+
+enum ddb_code local_on_table(struct local_engine *engine, const char *name, enum local_wording wording,
+	local_attempt *attempt, void *context, struct ddb_error *err)
+{
+	for (unsigned i = 0; i < ATTEMPTS_MAX; i++) {
+		LOCAL_TABLE_AUTO struct local_table *table = NULL;
+		enum ddb_code code = find_table(engine, name, wording, &table, err);
+		if (!code)
+			code = attempt(engine, table, context, err);
+		if (code != LOCAL_STALE)
+			return code;
+		local_table_forget(engine, name);
+	}
+	return local_damaged(err, "the counters of a table");
+}
+
+enum ddb_code local_alive(struct store_txn *view, const struct local_table *table, struct ddb_error *err)
+{
+	struct local_counters counters;
+	bool found;
+	enum ddb_code code = local_counters_read(view, table->space, &counters, &found, err);
+	if (code)
+		return code;
+	return found ? DDB_OK : LOCAL_STALE;
+}
+
+struct change_run {
+	struct local_engine *engine;
+	const struct local_table *table;
+	local_change *change;
+	void *context;
+	int64_t now;
+	bool stale;
+};
+
+static enum ddb_code change_counted(struct local_job *job, struct change_run *run, struct ddb_error *err)
+{
+	bool found;
+	enum ddb_code code =
+		local_counters_read(job->txn, job->table->space, &job->counters, &found, err);
+	if (code)
+		return code;
+	run->stale = !found || job->counters.generation != job->table->generation;
+	if (run->stale)
+		return ddb_fail(err, DDB_TRANSACTION_CONFLICT, "The table has changed");
+	code = run->change(job, run->context, err);
+	if (code || !job->counted)
+		return code;
+	return local_counters_write(job->txn, job->table->space, &job->counters, err);
+}
+
+static enum ddb_code change_job(struct store_txn *txn, void *context, struct ddb_error *err)
+{
+	struct change_run *run = context;
+	struct local_job job = {.engine = run->engine, .txn = txn, .table = run->table, .now = run->now};
+	run->stale = false;
+	ddb_arena_init(&job.arena, LOCAL_ARENA_MAX);
+	enum ddb_code code = change_counted(&job, run, err);
+	ddb_arena_done(&job.arena);
+	return code;
+}
+
+enum ddb_code local_change_table(struct local_engine *engine, const struct local_table *table,
+	local_change *change, void *context, struct ddb_error *err)
+{
+	struct change_run run = {
+		.engine = engine, .table = table, .change = change, .context = context, .now = local_now()};
+	struct ddb_error reason;
+	enum ddb_code code = local_write(engine, change_job, &run, &reason);
+	if (code && run.stale)
+		return LOCAL_STALE;
+	if (code && err)
+		*err = reason;
+	return code;
+}
+
+/*
+ * The number of commit and job above, the change's within the job below. What was given is remembered also when its
+ * job runs again: numbers may be skipped, never repeated.
+ */
+uint64_t local_next_version(struct local_engine *engine, const struct store_txn *txn)
+{
+	uint64_t least = store_txn_number(txn) << LOCAL_VERSION_BITS;
+	uint64_t version = __atomic_load_n(&engine->last_version, __ATOMIC_RELAXED) + 1;
+	if (version < least)
+		version = least;
+	__atomic_store_n(&engine->last_version, version, __ATOMIC_RELAXED);
+	return version;
+}
+
+/* ---- The engine ---- */
+
+static void local_free(struct local_engine *engine)
+{
+	free(engine->path);
+	free(engine);
+}
+
+static void local_close(struct ddb_engine *base)
+{
+	struct local_engine *engine = local_of(base);
+	local_cache_done(&engine->cache);
+	store_close(engine->store);
+	local_free(engine);
+}
+
+static enum ddb_code local_sync(struct ddb_engine *engine, struct ddb_error *err)
+{
+	return store_sync(local_of(engine)->store, err);
+}
+
+static void write_totals(struct local_engine *engine, struct ddb_json_out *json)
+{
+	struct store_txn *view;
+	struct local_totals totals;
+	if (store_view(engine->store, &view, NULL))
+		return;
+	enum ddb_code code = local_totals_read(view, &totals, NULL);
+	store_view_end(view);
+	if (code)
+		return;
+	ddb_json_member_int(json, "tables", (int64_t)totals.tables);
+	ddb_json_member_int(json, "scratch_bytes", (int64_t)totals.scratch_bytes);
+}
+
+static void local_status(struct ddb_engine *base, struct ddb_json_out *json)
+{
+	struct local_engine *engine = local_of(base);
+	struct store_status status;
+	store_status(engine->store, &status);
+	ddb_json_member_string(json, "engine", "local");
+	ddb_json_member_string(json, "store", engine->path);
+	ddb_json_member_int(json, "format", STORE_FORMAT);
+	ddb_json_member_bool(json, "sync", engine->sync);
+	ddb_json_member_bool(json, "read_only", engine->read_only);
+	write_totals(engine, json);
+	ddb_json_member_int(json, "commits", (int64_t)status.commits);
+	ddb_json_member_int(json, "synced_commits", (int64_t)status.synced_commits);
+	ddb_json_member_int(json, "jobs", (int64_t)status.jobs);
+	ddb_json_member_int(json, "file_bytes", (int64_t)status.file_bytes);
+	ddb_json_member_int(json, "free_bytes", (int64_t)(status.pages_free * status.page_bytes));
+}
+
+static const struct ddb_engine_ops local_ops = {
+	.name = "local",
+	.close = local_close,
+	.create_table = local_create_table,
+	.describe_table = local_describe_table,
+	.count_table = local_count_table,
+	.update_table = local_update_table,
+	.delete_table = local_delete_table,
+	.list_tables = local_list_tables,
+	.settle_table = local_settle_table,
+	.define_table = local_define_table,
+	.put_item = local_put_item,
+	.put_many = local_put_many,
+	.get_item = local_get_item,
+	.delete_item = local_delete_item,
+	.update_item = local_update_item,
+	.move_item = local_move_item,
+	.set_mtime = local_set_mtime,
+	.query = local_query,
+	.list_partitions = local_list_partitions,
+	.get_partition = local_get_partition,
+	.find_alias = local_find_alias,
+	.scratch_create = local_scratch_create,
+	.scratch_stat = local_scratch_stat,
+	.scratch_read = local_scratch_read,
+	.scratch_write = local_scratch_write,
+	.scratch_truncate = local_scratch_truncate,
+	.scratch_set = local_scratch_set,
+	.scratch_remove = local_scratch_remove,
+	.scratch_rename = local_scratch_rename,
+	.scratch_list = local_scratch_list,
+	.sync = local_sync,
+	.status = local_status,
+};
+
+static enum ddb_code open_parts(struct local_engine *engine, const char *path,
+	const struct ddb_local_options *options, struct ddb_error *err)
+{
+	const struct store_options store_options = {
+		.keyfile = options->keyfile,
+		.mountpoint = options->mountpoint,
+		.sync = options->sync,
+		.read_only = options->read_only,
+		.must_exist = options->must_exist,
+	};
+	engine->path = strdup(path);
+	if (!engine->path)
+		return ddb_fail_memory(err);
+	enum ddb_code code = local_cache_init(&engine->cache, err);
+	if (code)
+		return code;
+	code = store_open(path, &store_options, &engine->store, err);
+	if (code)
+		local_cache_done(&engine->cache);
+	return code;
+}
+
+enum ddb_code ddb_local_open(
+	const char *path, const struct ddb_local_options *options, struct ddb_engine **ret, struct ddb_error *err)
+{
+	struct local_engine *engine = calloc(1, sizeof *engine);
+	if (!engine)
+		return ddb_fail_memory(err);
+	engine->base.ops = &local_ops;
+	engine->hooks = options->hooks;
+	engine->sync = options->sync;
+	engine->read_only = options->read_only;
+	engine->scratch_max = options->scratch_max ? options->scratch_max : (uint64_t)1 << 30;
+	enum ddb_code code = open_parts(engine, path, options, err);
+	if (code) {
+		local_free(engine);
+		return code;
+	}
+	local_purge(engine, PURGE_ROUNDS_AT_OPEN);
+	*ret = &engine->base;
+	return DDB_OK;
+}

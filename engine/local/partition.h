@@ -1,0 +1,41 @@
+/*
+ * What stands beside the items of a table: the header of each partition that has items, and the aliases of keys whose
+ * file names must be found by digest. Headers and aliases of partition keys come with a partition's first item and go with
+ * its last; aliases of other keys come and go with their item. Within the caller's write transaction.
+ */
+#ifndef LOCAL_PARTITION_H
+#define LOCAL_PARTITION_H
+
+#include "engine/local/keys.h"
+#include "engine/local/local_private.h"
+
+struct local_header {
+	uint64_t serial;
+	int64_t mtime_ns;
+};
+
+/* A new item is under that key: header and aliases. A new header takes over `inherit`, or (NULL) a serial of the job's. */
+DDB_MUST_CHECK enum ddb_code local_place_enter(struct local_job *job, const struct local_key *key,
+	const struct local_header *inherit, struct ddb_error *err);
+/* The item under that key is gone. */
+DDB_MUST_CHECK enum ddb_code local_place_leave(
+	struct local_job *job, const struct local_key *key, struct ddb_error *err);
+
+bool local_is_composite(const struct ddb_table *table);
+
+/* The header's record and the value in its body, which points into the record. DDB_DAMAGED. */
+DDB_MUST_CHECK enum ddb_code local_header_write(struct store_txn *txn, const struct local_key *key,
+	const struct local_header *header, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code local_header_decode(
+	const struct store_value *value, struct local_header *ret, struct ddb_error *err);
+/* A key's value as a record of its own, in headers and aliases. */
+DDB_MUST_CHECK enum ddb_code local_value_decode(struct ddb_arena *arena, const struct store_value *value,
+	enum ddb_type type, struct ddb_value *ret, struct ddb_error *err);
+
+/* The store key of a value's alias; 0 when it has none. `range`: of the sort key, else of the other. */
+size_t local_alias_key(struct local_engine *engine, const struct local_table *table, const struct local_key *key,
+	bool range, uint8_t ret[LOCAL_ALIAS_KEY_MAX]);
+DDB_MUST_CHECK enum ddb_code local_alias_write(struct store_txn *txn, const uint8_t *key, size_t key_length,
+	const struct ddb_value *value, struct ddb_error *err);
+
+#endif

@@ -1,0 +1,266 @@
+/*
+ * The LMDB environment and its pool of read transactions. Commits never wait for the disk (sync.c does that);
+ * the map is far larger than any disk, so what runs out is the disk. The lock file is nobody else's: the
+ * store has one owner.
+ */
+#include "engine/store/fault.h"
+#include "engine/store/inside.h"
+#include "engine/store/layout.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+
+#ifdef UNDER_TSAN
+static const size_t map_bytes = (size_t)64 << 30;
+#else
+static const size_t map_bytes = (size_t)1 << 40;
+#endif
+static const size_t map_bytes_min = (size_t)1 << 30;
+
+enum {
+	READERS_MAX = 512,
+	TREES_MAX = 4,
+	DRAIN_MS = 1000,
+};
+
+static const struct {
+	const char *name;
+	size_t offset; /* of its handle */
+} trees[] = {
+        {"meta", offsetof(struct store_environment, meta)},
+        {"data", offsetof(struct store_environment, data)},
+        {"long", offsetof(struct store_environment, longs)},
+};
+
+static int open_trees(struct store_environment *environment)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(environment->mdb, NULL, environment->read_only ? MDB_RDONLY : 0, &txn);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < sizeof trees / sizeof *trees && !rc; i++) {
+		MDB_dbi *handle = (MDB_dbi *)((char *)environment + trees[i].offset);
+		rc = mdb_dbi_open(txn, trees[i].name, 0, handle);
+		if (rc == MDB_NOTFOUND && !environment->read_only)
+			rc = mdb_dbi_open(txn, trees[i].name, MDB_CREATE, handle);
+	}
+	if (!rc)
+		return mdb_txn_commit(txn); /* handles of an aborted transaction would be closed */
+	mdb_txn_abort(txn);
+	return rc;
+}
+
+static void assertion(MDB_env *env, const char *text)
+{
+	struct store_environment *environment = mdb_env_get_userctx(env);
+	(void)text; /* LMDB prints it before it aborts */
+	store_verify_assertion(environment->guard);
+}
+
+/* A limit of the address space (or a tool such as valgrind) may forbid the whole map. */
+static int open_mapped(struct store_environment *environment)
+{
+	unsigned flags = MDB_NOTLS | (environment->read_only ? MDB_RDONLY | MDB_NOLOCK : MDB_NOSYNC);
+	int rc = ENOMEM;
+	for (size_t size = map_bytes; rc == ENOMEM && size >= map_bytes_min; size /= 4) {
+		rc = mdb_env_create(&environment->mdb);
+		if (rc) {
+			environment->mdb = NULL;
+			return rc;
+		}
+		if (!(rc = mdb_env_set_maxreaders(environment->mdb, READERS_MAX)) &&
+		        !(rc = mdb_env_set_maxdbs(environment->mdb, TREES_MAX)) &&
+		        !(rc = mdb_env_set_userctx(environment->mdb, environment)) &&
+		        !(rc = mdb_env_set_assert(environment->mdb, assertion)) &&
+		        !(rc = mdb_env_set_mapsize(environment->mdb, size)))
+			rc = mdb_env_open(environment->mdb, environment->path, flags, 0600);
+		if (!rc)
+			return 0;
+		mdb_env_close(environment->mdb);
+		environment->mdb = NULL;
+	}
+	return rc;
+}
+
+static enum ddb_code environment_start(struct store_environment *environment, struct ddb_error *err)
+{
+	int rc = open_mapped(environment);
+	if (!rc && (rc = open_trees(environment))) {
+		mdb_env_close(environment->mdb);
+		environment->mdb = NULL;
+	}
+	return rc ? store_fault(err, rc, "the store's data file cannot be opened") : DDB_OK;
+}
+
+enum ddb_code store_environment_open(struct store_environment *environment, const char *path, int data,
+        bool read_only, struct ddb_error *err)
+{
+	memset(environment, 0, sizeof *environment);
+	environment->read_only = read_only;
+	environment->file = data;
+	environment->path = strdup(path);
+	if (!environment->path)
+		return ddb_fail_memory(err);
+	enum ddb_code code = environment_start(environment, err);
+	if (code) {
+		free(environment->path);
+		environment->path = NULL;
+		return code;
+	}
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&environment->lock, NULL);
+	pthread_mutex_init(&environment->verifying, NULL);
+	pthread_cond_init(&environment->drained, &monotonic);
+	pthread_cond_init(&environment->opened, NULL);
+	pthread_condattr_destroy(&monotonic);
+	return DDB_OK;
+}
+
+static void free_idle(struct store_environment *environment)
+{
+	while (environment->idle) {
+		struct store_txn *view = environment->idle;
+		environment->idle = view->next;
+		mdb_txn_abort(view->mdb);
+		free(view);
+	}
+}
+
+void store_environment_close(struct store_environment *environment)
+{
+	free_idle(environment);
+	if (environment->mdb)
+		mdb_env_close(environment->mdb);
+	pthread_cond_destroy(&environment->opened);
+	pthread_cond_destroy(&environment->drained);
+	pthread_mutex_destroy(&environment->verifying);
+	pthread_mutex_destroy(&environment->lock);
+	free(environment->path);
+}
+
+/* Waits, for a while, until no view is open, and lets none be opened; false: some view stays. */
+static bool drain(struct store_environment *environment)
+{
+	struct timespec deadline;
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += DRAIN_MS / 1000;
+	pthread_mutex_lock(&environment->lock);
+	environment->closed = true;
+	while (environment->active &&
+	        pthread_cond_timedwait(&environment->drained, &environment->lock, &deadline) != ETIMEDOUT)
+		;
+	bool drained = !environment->active;
+	pthread_mutex_unlock(&environment->lock);
+	return drained;
+}
+
+static void admit(struct store_environment *environment)
+{
+	pthread_mutex_lock(&environment->lock);
+	environment->closed = false;
+	pthread_cond_broadcast(&environment->opened);
+	pthread_mutex_unlock(&environment->lock);
+}
+
+enum ddb_code store_environment_reopen(struct store_environment *environment, struct ddb_error *err)
+{
+	enum ddb_code code;
+	if (drain(environment)) {
+		free_idle(environment);
+		if (environment->mdb)
+			mdb_env_close(environment->mdb);
+		environment->mdb = NULL;
+		code = environment_start(environment, err);
+	} else {
+		code = ddb_fail(
+		        err, DDB_INTERNAL, "the store cannot recover from a failed write: views are open");
+	}
+	admit(environment);
+	return code;
+}
+
+/* ---- Views ---- */
+
+unsigned store_environment_views(struct store_environment *environment)
+{
+	pthread_mutex_lock(&environment->lock);
+	unsigned count = environment->active;
+	pthread_mutex_unlock(&environment->lock);
+	return count;
+}
+
+static struct store_txn *view_take(struct store_environment *environment)
+{
+	pthread_mutex_lock(&environment->lock);
+	while (environment->closed)
+		pthread_cond_wait(&environment->opened, &environment->lock);
+	environment->active++;
+	struct store_txn *view = environment->idle;
+	if (view)
+		environment->idle = view->next;
+	pthread_mutex_unlock(&environment->lock);
+	return view ? view : calloc(1, sizeof *view);
+}
+
+static void view_return(struct store_environment *environment, struct store_txn *view)
+{
+	pthread_mutex_lock(&environment->lock);
+	if (view) {
+		view->next = environment->idle;
+		environment->idle = view;
+	}
+	if (!--environment->active && environment->closed)
+		pthread_cond_signal(&environment->drained);
+	pthread_mutex_unlock(&environment->lock);
+}
+
+static int view_begin(struct store_environment *environment, struct store_txn *view)
+{
+	if (view->mdb)
+		return mdb_txn_renew(view->mdb);
+	if (!environment->mdb)
+		return MDB_PANIC;
+	return mdb_txn_begin(environment->mdb, NULL, MDB_RDONLY, &view->mdb);
+}
+
+enum ddb_code store_view(struct store *store, struct store_txn **ret, struct ddb_error *err)
+{
+	struct store_environment *environment = &store->environment;
+	struct store_txn *view = view_take(environment);
+	if (!view) {
+		view_return(environment, NULL);
+		return ddb_fail_memory(err);
+	}
+	view->store = store;
+	int rc = view_begin(environment, view);
+	if (rc) {
+		if (view->mdb)
+			mdb_txn_abort(view->mdb);
+		free(view);
+		view_return(environment, NULL);
+		return store_fault(err, rc, "the store cannot be read");
+	}
+	*ret = view;
+	return DDB_OK;
+}
+
+void store_view_end(struct store_txn *view)
+{
+	if (!view)
+		return;
+	mdb_txn_reset(view->mdb);
+	view_return(&view->store->environment, view);
+}

@@ -1,0 +1,168 @@
+/*
+ * What a store is made of, for the files of this directory only. An environment (LMDB, its views), one
+ * writer, and the thread that brings commits to the disk. Locks are taken in this order: the sync cycle, the
+ * writer, the environment's own.
+ */
+#ifndef DDB_STORE_INSIDE_H
+#define DDB_STORE_INSIDE_H
+
+#include "engine/store/anchor.h"
+#include "engine/store/seal.h"
+#include "engine/store/store.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- environment.c ---- */
+
+enum {
+	STORE_JOBS_MAX = 256,     /* in one commit */
+	STORE_BODY_MAX = 1 << 30, /* bytes */
+};
+
+struct store_verify_guard;
+
+struct store_txn {
+	struct store *store;
+	MDB_txn *mdb;
+	bool writes;
+	struct store_txn *next; /* in the pool of views */
+	/* Of a write transaction: */
+	unsigned job;   /* the running one's place in the commit */
+	size_t changes; /* attempted by the running job */
+	size_t all_changes, bytes;
+	enum ddb_code broken; /* LMDB refused a change: the transaction can only be aborted */
+	struct ddb_error *broken_error;
+};
+
+struct store_environment {
+	MDB_env *mdb; /* NULL only after a reopening has failed */
+	MDB_dbi meta, data, longs;
+	bool read_only;
+	int file; /* the data file */
+	pthread_mutex_t lock;
+	pthread_cond_t drained, opened;
+	struct store_txn *idle;
+	unsigned active;                          /* views */
+	bool closed;                              /* no new views for now */
+	char *path;                               /* of the store's directory */
+	pthread_mutex_t verifying;                /* one store_verify at a time */
+	struct store_verify_guard *_Atomic guard; /* of that one */
+};
+
+DDB_MUST_CHECK enum ddb_code store_environment_open(struct store_environment *environment, const char *path,
+        int data, bool read_only, struct ddb_error *err);
+void store_environment_close(struct store_environment *environment);
+/*
+ * Closes LMDB and opens it again, for after an error that it never recovers from. The caller has the writer
+ * and keeps no transaction. DDB_INTERNAL when views are open and stay so.
+ */
+DDB_MUST_CHECK enum ddb_code store_environment_reopen(
+        struct store_environment *environment, struct ddb_error *err);
+
+/* Open ones. */
+unsigned store_environment_views(struct store_environment *environment);
+
+/* ---- keyspace.c: keys of any length, in order, to bytes; what the bytes are is the callers' ---- */
+
+enum {
+	STORE_CHUNK =
+	        502, /* of key in one LMDB key: with a sub-space's id and a mark the 511 that LMDB takes */
+	STORE_LEVELS = (STORE_KEY_MAX - 1) / STORE_CHUNK + 1,
+	STORE_MARK_END = 0,  /* behind a whole chunk: the key ends here */
+	STORE_MARK_MORE = 1, /* the value is a pointer to the sub-space of what follows */
+	STORE_PLACE_MAX = STORE_ID_BYTES + STORE_CHUNK + 1,
+};
+
+/* DDB_RESOURCE_NOT_FOUND. *ret points into the transaction. */
+DDB_MUST_CHECK enum ddb_code store_keyspace_get(
+        struct store_txn *txn, const void *key, size_t length, MDB_val *ret, struct ddb_error *err);
+/* Makes room for a value; *ret is to be filled before anything else is done in the transaction. */
+DDB_MUST_CHECK enum ddb_code store_keyspace_reserve(struct store_txn *txn, const void *key, size_t length,
+        size_t value_length, uint8_t **ret, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code store_keyspace_delete(
+        struct store_txn *txn, const void *key, size_t length, bool *ret_existed, struct ddb_error *err);
+
+extern const uint8_t store_keyspace_top[STORE_ID_BYTES]; /* stands for `data` where a parent's id is wanted */
+
+/* The current record of a cursor, as it lies in LMDB. */
+void store_cursor_raw(const struct store_cursor *cursor, MDB_val *ret);
+struct store_txn *store_cursor_txn(const struct store_cursor *cursor);
+
+/* ---- verify.c ---- */
+
+/* LMDB has found a page that cannot be. Returns, and then LMDB ends the process, unless store_verify can go
+ * on in this thread. */
+void store_verify_assertion(struct store_verify_guard *guard);
+
+/* ---- writer.c ---- */
+
+struct store_request;
+
+struct store_writer {
+	pthread_mutex_t lock;
+	struct store_request *first, **end;
+	bool busy;
+	atomic_bool dead; /* LMDB takes no more writes until it is reopened */
+	_Atomic uint64_t commits, jobs;
+};
+
+void store_writer_init(struct store_writer *writer);
+void store_writer_done(struct store_writer *writer);
+/* Keeps every other writer out, in order of arrival. Pairs with store_writer_leave. */
+void store_writer_enter(struct store_writer *writer);
+void store_writer_leave(struct store_writer *writer);
+
+/* ---- sync.c ---- */
+
+struct store_sync_state {
+	pthread_mutex_t lock;
+	pthread_cond_t wake, done; /* for the thread; for those who wait for a cycle */
+	pthread_t thread;
+	bool running, stop, cycling;
+	atomic_bool dirty; /* there are commits that no cycle has begun to sync */
+	uint64_t synced;   /* commits, counted as the writer does */
+	/* Of whoever has the cycle: */
+	struct store_anchor anchor;
+	MDB_txn *pinned;  /* keeps the pages of the anchor's state */
+	MDB_txn *pending; /* of the state that a failed write of the anchor may have left on the disk */
+	MDB_txn *spare;
+	struct store_state pending_state;
+	uint64_t pending_commits;
+	bool doubtful; /* a sync has failed: what the kernel calls clean may not be on the disk */
+};
+
+/* The anchor is open already. Begins with a whole cycle. */
+DDB_MUST_CHECK enum ddb_code store_sync_start(struct store *store, struct ddb_error *err);
+/* Ends the thread; `clean`: with a last cycle that marks the store as cleanly closed. Does nothing before a
+ * start. */
+void store_sync_stop(struct store *store, bool clean);
+/* After a commit. */
+void store_sync_committed(struct store *store);
+/* Commits that are durable. */
+uint64_t store_sync_count(struct store *store);
+/* Brings a writer that is dead back to life. */
+DDB_MUST_CHECK enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err);
+
+/* ---- store.c ---- */
+
+struct store {
+	char *path;
+	struct store_keys *keys;
+	struct store_environment environment;
+	struct store_writer writer;
+	struct store_sync_state sync;
+	int owner, data; /* files */
+	bool read_only, always_sync;
+};
+
+/* store_open as if in the boot `boot_id` of the machine. */
+DDB_MUST_CHECK enum ddb_code store_open_in_boot(const char *path, const struct store_options *options,
+        const char *boot_id, struct store **ret, struct ddb_error *err);
+/* As if the process had died: nothing is synced, the anchor is not marked clean. */
+void store_abandon(struct store *store);
+
+DDB_MUST_CHECK enum ddb_code store_damaged(const void *key, size_t length, struct ddb_error *err);
+
+#endif

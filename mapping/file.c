@@ -1,0 +1,334 @@
+/*
+ * Open files: what all kinds have in common. Opening resolves the path once and lets the row's kind make its
+ * part; every later call takes the file's lock and goes to the kind. Files know their paths, not their keys:
+ * a table may get its definition while they are open.
+ */
+#include "mapping/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int map_file_read_text(
+        const struct ddb_buffer *text, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
+{
+	size_t length = 0;
+
+	if (offset < text->length)
+		length = text->length - (size_t)offset < size ? text->length - (size_t)offset : size;
+	if (length)
+		memcpy(buffer, text->bytes + offset, length);
+	*ret_length = length;
+	return 0;
+}
+
+/* What is not there, is there already, or is of another kind is an answer, not a refusal. */
+static bool is_answer(int number)
+{
+	return number == ENOENT || number == ENOTDIR || number == EISDIR || number == EEXIST;
+}
+
+static int refuse_open(struct map *map, const struct map_caller *caller, const char *path, int number,
+        const struct ddb_error *err)
+{
+	return is_answer(number) ? number : map_refused(map, caller, path, "open", number, err);
+}
+
+int map_file_refuse(const struct map_file *file, const struct map_caller *caller, const char *operation,
+        int number, const struct ddb_error *err)
+{
+	return map_refused(file->map, caller, file->path, operation, number, err);
+}
+
+/* ---- Opening ---- */
+
+static void file_free(struct map_file *file)
+{
+	if (file->ops && file->ops->done)
+		file->ops->done(file);
+	pthread_mutex_destroy(&file->lock);
+	free(file->path);
+	free(file);
+}
+
+static struct map_file *file_new(
+        struct map *map, const struct map_caller *caller, const char *path, int flags)
+{
+	struct map_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	*file = (struct map_file){.map = map, .flags = flags, .opener = *caller};
+	file->path = strdup(path);
+	if (!file->path || pthread_mutex_init(&file->lock, NULL)) {
+		free(file->path);
+		free(file);
+		return NULL;
+	}
+	return file;
+}
+
+/* Lets the row open `file`, which is freed on failure. */
+static int open_place(const struct map_place *place, struct map_file *file, struct map_file **ret,
+        struct map_attr *ret_attr, struct ddb_error *err)
+{
+	struct map_attr attr;
+	int number = place->row->open(file->map, place, file, &attr, err);
+
+	if (number) {
+		file_free(file);
+		return number;
+	}
+	file->attr = attr;
+	*ret = file;
+	*ret_attr = attr;
+	return 0;
+}
+
+static int open_existing(struct map *map, const struct map_caller *caller, const struct map_place *place,
+        int flags, struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
+{
+	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+
+	if (place->row->directory)
+		return EISDIR;
+	if (!place->row->open || (writes && !place->row->writable)) {
+		ddb_fail(err, DDB_ACCESS_DENIED, "The file is read-only");
+		return EACCES;
+	}
+	struct map_file *file = file_new(map, caller, place->path, flags);
+	if (!file) {
+		ddb_fail_memory(err);
+		return ENOMEM;
+	}
+	return open_place(place, file, ret, ret_attr, err);
+}
+
+static int open_path(struct map *map, const struct map_caller *caller, const char *path, int flags,
+        struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	struct map_place place;
+
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
+	if ((flags & O_ACCMODE) != O_RDONLY && map->options.read_only) {
+		ddb_fail(err, DDB_ACCESS_DENIED, "The mount is read-only");
+		return EROFS;
+	}
+	int number = map_resolve(map, &arena, path, &place, err);
+	if (number)
+		return number;
+	number = open_existing(map, caller, &place, flags, ret, ret_attr, err);
+	map_place_done(&place);
+	return number;
+}
+
+int map_open(struct map *map, const struct map_caller *caller, const char *path, int flags,
+        struct map_file **ret, struct map_attr *ret_attr)
+{
+	struct ddb_error err;
+
+	err.code = DDB_OK;
+	err.message[0] = '\0';
+	int number = open_path(map, caller, path, flags, ret, ret_attr, &err);
+	return number ? refuse_open(map, caller, path, number, &err) : 0;
+}
+
+/* ---- Creating ---- */
+
+static bool can_be_new(enum map_kind kind)
+{
+	return kind == MAP_ITEM || kind == MAP_SCRATCH || kind == MAP_DEFINITION;
+}
+
+static int create_new(struct map *map, const struct map_caller *caller, const struct map_place *place,
+        int flags, mode_t mode, struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
+{
+	struct map_file *file = file_new(map, caller, place->path, flags);
+
+	if (!file) {
+		ddb_fail_memory(err);
+		return ENOMEM;
+	}
+	file->mode = mode;
+	file->created = true;
+	file->exclusive = flags & O_EXCL;
+	file->versioned = place->kind != MAP_SCRATCH;
+	return open_place(place, file, ret, ret_attr, err);
+}
+
+static int create_place(struct map *map, const struct map_caller *caller, struct ddb_arena *arena,
+        const struct map_place *place, int flags, mode_t mode, struct map_file **ret,
+        struct map_attr *ret_attr, struct ddb_error *err)
+{
+	struct map_attr attr;
+	int number = map_place_stat(map, arena, place, &attr, err);
+
+	if (!number && flags & O_EXCL)
+		return EEXIST;
+	if (!number || !can_be_new(place->kind))
+		return number ? number : open_existing(map, caller, place, flags, ret, ret_attr, err);
+	if (number != ENOENT)
+		return number;
+	return create_new(map, caller, place, flags, mode, ret, ret_attr, err);
+}
+
+static int create_path(struct map *map, const struct map_caller *caller, const char *path, int flags,
+        mode_t mode, struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	struct map_place place;
+
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
+	if (map->options.read_only) {
+		ddb_fail(err, DDB_ACCESS_DENIED, "The mount is read-only");
+		return EROFS;
+	}
+	int number = map_resolve(map, &arena, path, &place, err);
+	if (number)
+		return map_file_new_errno(number, err);
+	number = create_place(map, caller, &arena, &place, flags, mode, ret, ret_attr, err);
+	map_place_done(&place);
+	return number;
+}
+
+int map_create(struct map *map, const struct map_caller *caller, const char *path, int flags, mode_t mode,
+        struct map_file **ret, struct map_attr *ret_attr)
+{
+	struct ddb_error err;
+
+	err.code = DDB_OK;
+	err.message[0] = '\0';
+	int number = create_path(map, caller, path, flags, mode, ret, ret_attr, &err);
+	return number ? refuse_open(map, caller, path, number, &err) : 0;
+}
+
+/* ---- What an open file is asked ---- */
+
+int map_file_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
+{
+	if (!file->ops->read || !map_file_reads(file))
+		return EBADF;
+	pthread_mutex_lock(&file->lock);
+	int number = file->ops->read(file, offset, buffer, size, ret_length);
+	pthread_mutex_unlock(&file->lock);
+	return number;
+}
+
+int map_file_write(struct map_file *file, const struct map_caller *caller, uint64_t offset, const char *bytes,
+        size_t size)
+{
+	if (!map_file_writes(file))
+		return EBADF;
+	if (!file->ops->write)
+		return EACCES;
+	pthread_mutex_lock(&file->lock);
+	int number = file->ops->write(file, caller, offset, bytes, size);
+	pthread_mutex_unlock(&file->lock);
+	return number;
+}
+
+int map_file_truncate(struct map_file *file, const struct map_caller *caller, uint64_t size)
+{
+	if (!map_file_writes(file))
+		return EBADF;
+	if (!file->ops->truncate)
+		return EACCES;
+	pthread_mutex_lock(&file->lock);
+	int number = file->ops->truncate(file, caller, size);
+	pthread_mutex_unlock(&file->lock);
+	return number;
+}
+
+int map_file_flush(struct map_file *file, const struct map_caller *caller)
+{
+	if (!file->ops->flush || !map_file_writes(file))
+		return 0;
+	pthread_mutex_lock(&file->lock);
+	int number = file->ops->flush(file, caller);
+	pthread_mutex_unlock(&file->lock);
+	return number;
+}
+
+static int commit(struct map_file *file, const struct map_caller *caller)
+{
+	if (!file->ops->sync || !map_file_writes(file))
+		return 0;
+	pthread_mutex_lock(&file->lock);
+	int number = file->ops->sync(file, caller);
+	pthread_mutex_unlock(&file->lock);
+	return number;
+}
+
+int map_file_sync(struct map_file *file, const struct map_caller *caller)
+{
+	struct ddb_engine *engine = file->map->engine;
+	struct ddb_error err;
+	int number = commit(file, caller);
+
+	if (number)
+		return number;
+	if (engine->ops->sync(engine, &err))
+		return map_file_refuse(file, caller, "fsync", map_errno(err.code), &err);
+	return 0;
+}
+
+int map_file_release(struct map_file *file, const struct map_caller *caller)
+{
+	int number = 0;
+
+	if (file->ops->release && map_file_writes(file)) {
+		pthread_mutex_lock(&file->lock);
+		number = file->ops->release(file, caller);
+		pthread_mutex_unlock(&file->lock);
+	}
+	file_free(file);
+	return number;
+}
+
+bool map_file_refused(const struct map_file *file)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&file->lock; /* every file is born writable */
+
+	pthread_mutex_lock(lock);
+	bool refused = file->refused;
+	pthread_mutex_unlock(lock);
+	return refused;
+}
+
+void map_file_attr(const struct map_file *file, struct map_attr *ret)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&file->lock;
+
+	pthread_mutex_lock(lock);
+	*ret = file->attr;
+	pthread_mutex_unlock(lock);
+}
+
+bool map_file_pending(const struct map_file *file)
+{
+	struct map_attr attr;
+
+	map_file_attr(file, &attr);
+	return file->created && file->versioned && !attr.version;
+}
+
+int map_file_settle(struct map_file *file, const struct map_caller *caller)
+{
+	if (!file->ops->settle || !map_file_pending(file))
+		return 0;
+	pthread_mutex_lock(&file->lock);
+	int number = file->ops->settle(file, caller);
+	pthread_mutex_unlock(&file->lock);
+	return number;
+}
+
+void map_file_set_owner(struct map_file *file, void *owner)
+{
+	file->owner = owner;
+}
+
+void *map_file_owner(const struct map_file *file)
+{
+	return file->owner;
+}

@@ -1,0 +1,438 @@
+/*
+ * Making and removing names, and setting their times: what each kind of place answers to mkdir, rmdir, unlink
+ * and utimes.
+ */
+#include "mapping/file.h"
+#include "mapping/name.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { CHANGE_MEMORY = 1 << 20 };
+
+static int refuse(struct ddb_error *err, int number, const char *why)
+{
+	ddb_fail(err, number == EINVAL ? DDB_VALIDATION : DDB_ACCESS_DENIED, "%s", why);
+	return number;
+}
+
+/* What names are, and that directories are not empty, is an answer; the rest is a refusal and recorded. */
+static int answer(struct map *map, const struct map_caller *caller, const char *path, const char *operation,
+	int number, const struct ddb_error *err)
+{
+	switch (number) {
+	case 0:
+	case ENOENT:
+	case ENOTDIR:
+	case EISDIR:
+	case EEXIST:
+	case ENOTEMPTY:
+	case ENAMETOOLONG:
+		return number;
+	default:
+		return map_refused(map, caller, path, operation, number, err);
+	}
+}
+
+/* Resolves `path` and does `change` with it. */
+typedef int change_place(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err);
+
+static int change(struct map *map, const struct map_caller *caller, const char *path, bool directory,
+	const char *operation, change_place *change_it)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	MAP_PLACE_AUTO struct map_place place = {0};
+	struct ddb_error err;
+	int number;
+	ddb_arena_init(&arena, CHANGE_MEMORY);
+	if (map->options.read_only)
+		number = refuse(&err, EROFS, "The mount is read-only");
+	else
+		number = directory ? map_resolve_directory(map, &arena, path, &place, &err)
+				   : map_resolve(map, &arena, path, &place, &err);
+	if (!number)
+		number = change_it(map, &arena, &place, &err);
+	return answer(map, caller, path, operation, number, &err);
+}
+
+/* ---- mkdir ---- */
+
+static int make_table(struct map *map, const char *path, const char *name, struct ddb_error *err)
+{
+	enum ddb_code code = map->engine->ops->create_table(map->engine, name, NULL, err);
+	if (code == DDB_RESOURCE_IN_USE)
+		return EEXIST;
+	if (!code)
+		map_tell_path(map, path, UINT64_MAX, NULL);
+	return map_errno(code);
+}
+
+/* The first partition decides what a provisional table becomes. */
+static int settle(struct map *map, const struct ddb_table *table, struct ddb_error *err)
+{
+	if (table->provisional != DDB_PROVISIONAL)
+		return 0;
+	return map_errno(
+		map->engine->ops->settle_table(map->engine, table->name, DDB_PROVISIONAL_COMPOSITE, err));
+}
+
+/* A scratch file of that name keeps it. */
+static int check_scratch(struct map *map, const struct map_place *place, struct ddb_error *err)
+{
+	struct map_place parent = *place;
+	struct ddb_scratch_name scratch = {.name = place->name};
+	struct ddb_scratch_meta meta;
+	parent.kind = place->rendering == DDB_RENDER_TYPED ? MAP_TYPED : MAP_TABLE;
+	parent.partition = NULL;
+	map_scratch_directory(&parent, scratch.directory);
+	enum ddb_code code = map->engine->ops->scratch_stat(map->engine, &scratch, &meta, err);
+	if (code == DDB_RESOURCE_NOT_FOUND)
+		return 0;
+	return code ? map_errno(code) : EEXIST;
+}
+
+static int make_partition(struct map *map, const struct map_place *place, struct ddb_error *err)
+{
+	if (place->exists)
+		return EEXIST;
+	int number = check_scratch(map, place, err);
+	if (!number)
+		number = settle(map, place->table, err);
+	if (number)
+		return number;
+	if (!map_partitions_add(map->partitions, place->table, place->partition, true, map_now_ns()))
+		return map_errno(ddb_fail_memory(err));
+	map_tell_item(map, place, MAP_VERSION_DIRECTORY, NULL);
+	return 0;
+}
+
+static int make_directory(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	struct map_attr attr;
+	if (place->kind == MAP_PARTITION)
+		return make_partition(map, place, err);
+	int number = map_place_stat(map, arena, place, &attr, err);
+	if (!number)
+		return EEXIST;
+	if (number != ENOENT)
+		return number;
+	return refuse(err, EINVAL, "A directory is a table or, in a table with a sort key, a partition key");
+}
+
+static int make_path(
+	struct map *map, const struct map_caller *caller, const char *path, struct ddb_error *err)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	MAP_PLACE_AUTO struct map_place place = {0};
+	char table[DDB_TABLE_NAME_MAX + 1];
+	(void)caller;
+	if (map->options.read_only)
+		return refuse(err, EROFS, "The mount is read-only");
+	if (map_name_to_table(path, table))
+		return make_table(map, path, table, err);
+	ddb_arena_init(&arena, CHANGE_MEMORY);
+	int number = map_resolve_directory(map, &arena, path, &place, err);
+	if (!number)
+		return make_directory(map, &arena, &place, err);
+	if (number != ENOENT)
+		return number;
+	/* The resolution knows why nothing can be made there. */
+	return err->code == DDB_ACCESS_DENIED ? EPERM : map_errno(err->code);
+}
+
+int map_mkdir(struct map *map, const struct map_caller *caller, const char *path)
+{
+	struct ddb_error err;
+	return answer(map, caller, path, "mkdir", make_path(map, caller, path, &err), &err);
+}
+
+/* ---- rmdir ---- */
+
+static int list_first(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	enum ddb_rendering rendering, struct ddb_scratch_page *ret, struct ddb_scratch_name *ret_name,
+	struct ddb_error *err)
+{
+	struct map_place view = *place;
+	view.rendering = rendering;
+	map_scratch_directory(&view, ret_name->directory);
+	return map_errno(
+		map->engine->ops->scratch_list(map->engine, arena, ret_name->directory, NULL, 100, ret, err));
+}
+
+static int check_no_scratch(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	enum ddb_rendering rendering, struct ddb_error *err)
+{
+	struct ddb_scratch_page page;
+	struct ddb_scratch_name name;
+	int number = list_first(map, arena, place, rendering, &page, &name, err);
+	return number ? number : page.count ? ENOTEMPTY : 0;
+}
+
+/* What nobody who lists the directory can see goes with it: the scratch files beside its typed documents. */
+static int drop_typed_scratch(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	struct ddb_scratch_page page;
+	struct ddb_scratch_name name;
+	for (;;) {
+		int number = list_first(map, arena, place, DDB_RENDER_TYPED, &page, &name, err);
+		if (number || !page.count)
+			return number;
+		for (size_t i = 0; i < page.count; i++) {
+			name.name = page.entries[i].name;
+			enum ddb_code code = map->engine->ops->scratch_remove(map->engine, &name, err);
+			if (code && code != DDB_RESOURCE_NOT_FOUND)
+				return map_errno(code);
+		}
+	}
+}
+
+/* Partitions that were made or emptied here are entries until they are removed. */
+static bool has_remembered(struct map *map, const struct ddb_table *table)
+{
+	char entry[256] = "";
+	bool found;
+	do
+		found = map_partitions_next(map->partitions, table->id, *entry ? entry : NULL, entry);
+	while (found && entry[0] == '.');
+	return found;
+}
+
+static int check_table(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	struct ddb_table *table = place->table;
+	struct ddb_table_counts counts;
+	if (table->definition && table->definition->deletion_protection)
+		return refuse(err, EPERM,
+			"Resource cannot be deleted as it is currently protected against deletion. Disable "
+			"deletion protection first.");
+	enum ddb_code code = map->engine->ops->count_table(map->engine, table->name, &counts, err);
+	if (code)
+		return map_errno(code);
+	if (counts.items || has_remembered(map, table))
+		return ENOTEMPTY;
+	return check_no_scratch(map, arena, place, DDB_RENDER_PLAIN, err);
+}
+
+static int remove_table(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	int number = check_table(map, arena, place, err);
+	if (!number)
+		number = drop_typed_scratch(map, arena, place, err);
+	if (number)
+		return number;
+	enum ddb_code code = map->engine->ops->delete_table(map->engine, place->table->name, err);
+	if (code == DDB_VALIDATION)
+		return EPERM; /* it was protected meanwhile */
+	if (code)
+		return map_errno(code);
+	map_partitions_remove_table(map->partitions, place->table->id);
+	map_tell_path(map, place->path, UINT64_MAX, NULL);
+	return 0;
+}
+
+static int check_no_items(struct map *map, const struct map_place *place, struct ddb_error *err)
+{
+	struct ddb_partition partition;
+	if (!place->has_hash || !place->table->definition)
+		return 0;
+	enum ddb_code code = map->engine->ops->get_partition(
+		map->engine, place->table->name, &place->hash, &partition, err);
+	if (code == DDB_RESOURCE_NOT_FOUND)
+		return 0;
+	return code ? map_errno(code) : ENOTEMPTY;
+}
+
+static int remove_partition(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	bool typed = place->rendering == DDB_RENDER_TYPED;
+	if (!place->exists) {
+		int found = check_scratch(map, place, err);
+		return found == EEXIST ? ENOTDIR : found ? found : ENOENT;
+	}
+	int number = check_no_items(map, place, err);
+	if (!number)
+		number = check_no_scratch(map, arena, place, DDB_RENDER_PLAIN, err);
+	if (!number)
+		number = typed ? check_no_scratch(map, arena, place, DDB_RENDER_TYPED, err)
+			       : drop_typed_scratch(map, arena, place, err);
+	if (number)
+		return number;
+	map_partitions_remove(map->partitions, place->table->id, place->partition);
+	map_tell_item(map, place, 0, NULL);
+	return 0;
+}
+
+static int remove_directory(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	struct map_attr attr;
+	if (place->kind == MAP_TABLE)
+		return remove_table(map, arena, place, err);
+	if (place->kind == MAP_PARTITION)
+		return remove_partition(map, arena, place, err);
+	if (place->row->directory)
+		return refuse(err, EPERM, "This directory is always there");
+	int number = map_place_stat(map, arena, place, &attr, err);
+	return number ? number : ENOTDIR;
+}
+
+int map_rmdir(struct map *map, const struct map_caller *caller, const char *path)
+{
+	return change(map, caller, path, true, "rmdir", remove_directory);
+}
+
+/* ---- unlink ---- */
+
+static int remove_item(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	struct ddb_delete_item request = {.table = place->table->name};
+	struct ddb_delete_result result;
+	if (place->unnamed || place->table->provisional == DDB_PROVISIONAL)
+		return ENOENT;
+	enum ddb_code code = map_place_key(place, arena, &request.key, err);
+	if (!code)
+		code = map->engine->ops->delete_item(map->engine, &request, &result, err);
+	if (code)
+		return map_errno(code);
+	if (!result.existed)
+		return ENOENT;
+	map_linger(map, place);
+	map_tell_item(map, place, 0, NULL);
+	return 0;
+}
+
+static int remove_scratch(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	(void)arena;
+	enum ddb_code code = map->engine->ops->scratch_remove(map->engine, &place->scratch, err);
+	if (code)
+		return map_errno(code);
+	map_linger(map, place);
+	map_tell_path(map, place->path, 0, NULL);
+	return 0;
+}
+
+static int hide_definition(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	struct map_attr attr;
+	int number = map_place_stat(map, arena, place, &attr, err);
+	if (number)
+		return number;
+	if (!map_definition_hide(map, place->table))
+		return map_errno(ddb_fail_memory(err));
+	map_tell_path(map, place->path, 0, NULL);
+	return 0;
+}
+
+static int remove_file(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	if (place->kind == MAP_ITEM)
+		return remove_item(map, arena, place, err);
+	if (place->kind == MAP_SCRATCH)
+		return remove_scratch(map, arena, place, err);
+	if (place->kind == MAP_DEFINITION)
+		return hide_definition(map, arena, place, err);
+	return place->row->directory ? EISDIR : refuse(err, EPERM, "This file is always there");
+}
+
+int map_unlink(struct map *map, const struct map_caller *caller, const char *path)
+{
+	return change(map, caller, path, false, "unlink", remove_file);
+}
+
+/* ---- Times ---- */
+
+static const char *other_path(struct ddb_arena *arena, const struct map_place *place)
+{
+	const char *behind = strchr(place->path, '/'), *typed = "/.typed";
+	size_t table = (size_t)(behind - place->path), size = strlen(place->path) + strlen(typed) + 1;
+	char *path = ddb_arena_alloc(arena, size);
+	if (!path)
+		return NULL;
+	memcpy(path, place->path, table);
+	if (place->rendering == DDB_RENDER_TYPED) {
+		strcpy(path + table, behind + strlen(typed));
+	} else {
+		strcpy(path + table, typed);
+		strcat(path + table, behind);
+	}
+	return path;
+}
+
+/* The caller knows what it has set; who shows the item's other document does not. */
+static void tell_other(struct map *map, struct ddb_arena *arena, const struct map_place *place)
+{
+	struct ddb_error err;
+	struct map_attr attr;
+	const char *path = other_path(arena, place);
+	if (path && !map_place_stat(map, arena, place, &attr, &err))
+		map_tell_path(map, path, attr.version, NULL);
+}
+
+static int set_item(struct map *map, struct ddb_arena *arena, const struct map_place *place, int64_t mtime_ns,
+	uint64_t version, struct ddb_error *err)
+{
+	struct ddb_set_mtime request = {
+		.table = place->table->name, .mtime_ns = mtime_ns, .if_version = version};
+	if (place->unnamed || place->table->provisional == DDB_PROVISIONAL)
+		return ENOENT;
+	enum ddb_code code = map_place_key(place, arena, &request.key, err);
+	if (!code)
+		code = map->engine->ops->set_mtime(map->engine, &request, err);
+	if (code)
+		return map_errno(code);
+	tell_other(map, arena, place);
+	return 0;
+}
+
+static int set_definition(struct map *map, const struct map_place *place, int64_t mtime_ns, struct ddb_error *err)
+{
+	const struct ddb_set_mtime request = {
+		.table = place->table->name, .key = {.type = DDB_M}, .mtime_ns = mtime_ns};
+	if (place->table->provisional != DDB_DEFINED)
+		return ENOENT;
+	enum ddb_code code = map->engine->ops->set_mtime(map->engine, &request, err);
+	return code ? map_errno(code) : 0;
+}
+
+/* Of directories and of what is virtual the times are what they are. */
+static int set_place(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	int64_t mtime_ns, uint64_t version, struct ddb_error *err)
+{
+	struct map_attr attr;
+	if (place->kind == MAP_ITEM)
+		return set_item(map, arena, place, mtime_ns, version, err);
+	if (place->kind == MAP_DEFINITION)
+		return set_definition(map, place, mtime_ns, err);
+	if (place->kind == MAP_SCRATCH)
+		return map_errno(map->engine->ops->scratch_set(map->engine, &place->scratch,
+			mtime_ns ? mtime_ns : 1, UINT32_MAX, err)); /* 0 would be: as it is */
+	return map_place_stat(map, arena, place, &attr, err);
+}
+
+int map_set_mtime(struct map *map, const struct map_caller *caller, const char *path, int64_t mtime_ns,
+	uint64_t version)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	MAP_PLACE_AUTO struct map_place place = {0};
+	struct ddb_error err;
+	int number;
+	ddb_arena_init(&arena, CHANGE_MEMORY);
+	if (map->options.read_only)
+		number = refuse(&err, EROFS, "The mount is read-only");
+	else
+		number = map_resolve(map, &arena, path, &place, &err);
+	if (!number)
+		number = set_place(map, &arena, &place, mtime_ns, version, &err);
+	return answer(map, caller, path, "utimes", number, &err);
+}
