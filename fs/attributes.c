@@ -21,7 +21,7 @@ void fs_stat_of(const struct fs *fs, const struct fs_node *node, struct stat *re
 	memset(ret, 0, sizeof *ret);
 	ret->st_ino = node->ino;
 	ret->st_mode = mode & ~fs->options.umask;
-	ret->st_nlink = node->attached || node->fresh ? 1 : 0;
+	ret->st_nlink = node->attached || !node->handles;
 	ret->st_uid = fs->options.uid;
 	ret->st_gid = fs->options.gid;
 	ret->st_size = (off_t)node->size;
@@ -42,7 +42,11 @@ static bool knows_itself(const struct fs_node *node)
 	return node->version || node->fresh || !node->parent;
 }
 
-/* The node's attributes, with the lock taken and left held on success. */
+/*
+ * The node's attributes, with the lock taken and left held on success. A detached node that somebody holds
+ * open shows what it was; one that nobody does was merely overtaken between a lookup and this question, and
+ * answers for its name: ESTALE would be retried once only.
+ */
 static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, struct fs_node **ret)
 {
 	struct fs_node *node = fs_node_of(fs, ino);
@@ -52,9 +56,9 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 
 	pthread_mutex_lock(&fs->nodes.lock);
 	*ret = node;
-	if (!node->attached ? node->handles > 0 : knows_itself(node))
+	if (node->attached ? knows_itself(node) : node->handles > 0)
 		return 0;
-	if (!node->attached || !fs_node_path(node, NULL, path)) {
+	if (!fs_node_path(node, NULL, path)) {
 		pthread_mutex_unlock(&fs->nodes.lock);
 		return ESTALE;
 	}
@@ -62,12 +66,16 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 	pthread_mutex_unlock(&fs->nodes.lock);
 
 	error = map_stat(fs->map, caller, path, &attr);
-	pthread_mutex_lock(&fs->nodes.lock);
-	if (!error && (attr.directory != node->directory || attr.ino != node->ino)) {
-		fs_notify_stale(fs, node);
+	if (error == ENOENT)
 		error = ESTALE;
-	}
-	if (!error && node->attached)
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (!error && attr.directory != node->directory)
+		error = ESTALE;
+	if (error == ESTALE && node->attached)
+		fs_notify_stale(fs, node);
+	if (!error && !node->handles)
+		fs_node_revive(&fs->nodes, node);
+	if (!error && (node->attached || !node->handles))
 		fs_node_set(node, &attr);
 	fs_node_unref(&fs->nodes, node);
 	if (error)
@@ -78,7 +86,7 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 static void reply_attributes(fuse_req_t req, struct fs *fs, struct fs_node *node)
 {
 	struct stat st;
-	double timeout = fs_timeout(node);
+	double timeout = node->attached || node->handles ? fs_timeout(node) : 0;
 
 	fs_stat_of(fs, node, &st);
 	pthread_mutex_unlock(&fs->nodes.lock);

@@ -44,7 +44,7 @@ static void attach(struct fs *fs, struct fs_handle *handle, struct fs_node *node
 	handle->node = node;
 	handle->references = 1;
 	handle->writes = opens_for_writing(flags);
-	handle->cached = !handle->writes && node->version == version && fs_node_cacheable(node);
+	handle->cached = !handle->writes && node->version == version && fs_node_cacheable(&fs->nodes, node);
 	fs_node_ref(node);
 	node->handles++;
 	node->readers += handle->cached;
@@ -155,9 +155,8 @@ static int reserve(struct fs *fs, struct fs_node *node, int flags, char path[MAP
 
 	pthread_mutex_lock(&fs->nodes.lock);
 	if (opens_for_writing(flags) && node->readers) {
-		if (node->attached)
-			fs_node_renew(&fs->nodes, node);
-		fs_notify_attributes(fs, node);
+		fs_node_contend(&fs->nodes, node, true);
+		fs_notify_stale(fs, node);
 		error = ESTALE;
 	} else if (!fs_node_path(node, NULL, path)) {
 		error = ENAMETOOLONG;
@@ -165,7 +164,7 @@ static int reserve(struct fs *fs, struct fs_node *node, int flags, char path[MAP
 		fs_node_ref(node);
 		node->writers += opens_for_writing(flags);
 		if (opens_for_writing(flags))
-			fs_node_contend(node);
+			fs_node_contend(&fs->nodes, node, false);
 	}
 	pthread_mutex_unlock(&fs->nodes.lock);
 	return error;

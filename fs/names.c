@@ -54,6 +54,21 @@ void fs_forget(struct fs *fs, fuse_ino_t ino, uint64_t lookups)
 	pthread_mutex_unlock(&fs->nodes.lock);
 }
 
+static void reply_absent(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	const struct fuse_entry_param absent = {.entry_timeout = FS_ABSENCE_TIMEOUT};
+	struct fs *fs = fs_of(req);
+	bool remembered;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	remembered = fs_absence_begins(&fs->absences, fs_node_of(fs, parent), name);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	if (remembered)
+		fuse_reply_entry(req, &absent);
+	else
+		fuse_reply_err(req, ENOENT);
+}
+
 static void reply_name(fuse_req_t req, fuse_ino_t parent, const char *name, const char *path)
 {
 	struct fs *fs = fs_of(req);
@@ -64,6 +79,10 @@ static void reply_name(fuse_req_t req, fuse_ino_t parent, const char *name, cons
 	int error = map_stat(fs->map, &caller, path, &attr);
 
 	error = fs_lookup(fs, fs_node_of(fs, parent), name, error, &attr, &node);
+	if (error == ENOENT) {
+		reply_absent(req, parent, name);
+		return;
+	}
 	if (error) {
 		fuse_reply_err(req, error);
 		return;
@@ -160,9 +179,6 @@ static void move_node(struct fs *fs, struct fs_node *node, struct fs_node *targe
 {
 	struct fs_node *parent = node->parent;
 
-	/* A name that is fought over stays one. */
-	if (target && target->uncached_until > node->uncached_until)
-		node->uncached_until = target->uncached_until;
 	if (target && target->attached)
 		fs_node_detach(&fs->nodes, target);
 	if (target)

@@ -237,34 +237,23 @@ static uint32_t now_seconds(void)
 	return (uint32_t)now.tv_sec;
 }
 
-void fs_node_renew(struct fs_nodes *nodes, struct fs_node *node)
+static uint32_t slot_of(const struct fs_node *node)
 {
-	struct map_attr attr = {.directory = node->directory,
-		.stream = node->stream,
-		.writable = node->writable,
-		.volatile_ = node->volatile_,
-		.ino = node->ino,
-		.size = node->size,
-		.mtime_ns = node->mtime_ns,
-		.version = node->version};
-	struct fs_node *heir;
-
-	fs_node_detach(nodes, node);
-	heir = fs_node_new(nodes, node->parent, node->name, &attr);
-	if (heir)
-		heir->uncached_until = now_seconds() + UNCACHED_SECONDS;
+	return node->hash % FS_CONTENDED;
 }
 
-void fs_node_contend(struct fs_node *node)
+void fs_node_contend(struct fs_nodes *nodes, const struct fs_node *node, bool clash)
 {
-	if (node->uncached_until)
-		node->uncached_until = now_seconds() + UNCACHED_SECONDS;
+	uint32_t *until = &nodes->uncached_until[slot_of(node)];
+
+	if (clash || *until >= now_seconds())
+		*until = now_seconds() + UNCACHED_SECONDS;
 }
 
-bool fs_node_cacheable(const struct fs_node *node)
+bool fs_node_cacheable(const struct fs_nodes *nodes, const struct fs_node *node)
 {
 	return node->attached && node->version && !node->volatile_ && !node->stream && !node->writers &&
-	       (!node->uncached_until || node->uncached_until < now_seconds());
+	       nodes->uncached_until[slot_of(node)] < now_seconds();
 }
 
 void fs_node_ref(struct fs_node *node)

@@ -10,6 +10,8 @@
 #include "mapping/map.h"
 #include <pthread.h>
 
+enum { FS_CONTENDED = 1024 };
+
 struct fs_node {
 	struct fs_node *next;          /* in its hash chain */
 	struct fs_node *parent;        /* NULL: the root. Holds a reference */
@@ -28,7 +30,6 @@ struct fs_node {
 	bool listed : 1; /* in the list by last use */
 	bool moving : 1; /* a rename of it is under way: what the map tells of its names is not news */
 	uint16_t name_length;
-	uint32_t uncached_until; /* CLOCK_MONOTONIC seconds: till then readers bypass the page cache too */
 	char *name;
 };
 
@@ -39,6 +40,9 @@ struct fs_nodes {
 	struct fs_node *root;
 	struct fs_node *oldest, *newest;
 	uint64_t handles;
+	/* By hash of the name (names that share a slot share its fate): till then its readers bypass the page
+	 * cache. CLOCK_MONOTONIC seconds */
+	uint32_t uncached_until[FS_CONTENDED];
 };
 
 bool fs_nodes_init(struct fs_nodes *nodes);
@@ -62,12 +66,14 @@ void fs_node_detach(struct fs_nodes *nodes, struct fs_node *node);
 bool fs_node_move(struct fs_nodes *nodes, struct fs_node *node, struct fs_node *parent, const char *name);
 /* A detached node that nobody holds open becomes its name's again, unless the name has another one. */
 void fs_node_revive(struct fs_nodes *nodes, struct fs_node *node);
-/* Detaches a node whose text is being read so that somebody can write: the name gets a new one, whose readers
- * bypass the cache for a while. */
-void fs_node_renew(struct fs_nodes *nodes, struct fs_node *node);
-/* Somebody writes: where that has been in readers' way before, they go on bypassing the cache. */
-void fs_node_contend(struct fs_node *node);
-bool fs_node_cacheable(const struct fs_node *node);
+/*
+ * Somebody writes to the name while others read it through the page cache (`clash`), or just writes: a name
+ * that had a clash is kept out of the page cache till a while after the last writer, so that a writer is sent
+ * back to look it up once and not twice.
+ */
+void fs_node_contend(struct fs_nodes *nodes, const struct fs_node *node, bool clash);
+/* Whether a reader may go through the page cache. */
+bool fs_node_cacheable(const struct fs_nodes *nodes, const struct fs_node *node);
 void fs_node_touch(struct fs_nodes *nodes, struct fs_node *node); /* the latest in use */
 void fs_node_unlist(
 	struct fs_nodes *nodes, struct fs_node *node); /* out of the list by last use, until it is touched */

@@ -85,7 +85,8 @@ bool fs_path(fuse_req_t req, fuse_ino_t ino, const char *name, char ret[MAP_PATH
 	return attached && fits;
 }
 
-/* Everything below but `own` may have changed: files are looked up anew, directories stay what they are by name. */
+/* Everything below but `own` may have changed: files are looked up anew, directories stay what they are by
+ * name. */
 static void changed_below(struct fs *fs, const struct fs_node *above, const struct fs_node *own)
 {
 	struct fs_nodes *nodes = &fs->nodes;
@@ -99,6 +100,29 @@ static void changed_below(struct fs *fs, const struct fs_node *above, const stru
 			else
 				fs_notify_stale(fs, node);
 		}
+}
+
+/* A name that has no node came to exist, and with it perhaps a directory on the way: true when the kernel
+ * must be told. */
+static bool appeared(struct fs *fs, const char *path)
+{
+	struct fs_node *node = fs->nodes.root, *next;
+	char name[MAP_PATH_MAX];
+
+	for (;;) {
+		size_t length = strcspn(path, "/");
+		memcpy(name, path, length);
+		name[length] = 0;
+		next = fs_node_find(&fs->nodes, node, name);
+		if (!next || !path[length])
+			break;
+		node = next;
+		path += length + 1;
+	}
+	if (next || !fs_absence_ends(&fs->absences, node, name))
+		return false;
+	fs_notify_entry(fs, node, name);
+	return true;
 }
 
 void fs_changed(void *context, const char *path, uint64_t version, const struct map_file *by)
@@ -116,6 +140,8 @@ void fs_changed(void *context, const char *path, uint64_t version, const struct 
 			handle->noticed = true;
 		fs_notify_stale(fs, node);
 	}
+	if (!node && version && appeared(fs, path) && handle)
+		handle->noticed = true;
 	pthread_mutex_unlock(&fs->nodes.lock);
 }
 
@@ -133,13 +159,15 @@ void fs_status(void *context, struct ddb_json_out *json)
 	fs_transport_status(&fs->counts, json);
 }
 
+/* Alone with its caller, a mount needs no permission checks, which cost a look at the directory for each new
+ * name. */
 static bool add_arguments(struct fuse_args *args, const struct fs_options *options)
 {
 	char text[8192];
-	int length = snprintf(text, sizeof text,
-		"-odefault_permissions,nosuid,nodev,fsname=%s,subtype=dynamount%s%s%s%s", options->source,
-		options->allow_other ? ",allow_other" : "", options->read_only ? ",ro" : "",
-		options->mount_options ? "," : "", options->mount_options ? options->mount_options : "");
+	int length = snprintf(text, sizeof text, "-onosuid,nodev,fsname=%s,subtype=dynamount%s%s%s%s",
+		options->source, options->allow_other ? ",allow_other,default_permissions" : "",
+		options->read_only ? ",ro" : "", options->mount_options ? "," : "",
+		options->mount_options ? options->mount_options : "");
 
 	return length > 0 && (size_t)length < sizeof text && !fuse_opt_add_arg(args, "dynamount") &&
 	       !fuse_opt_add_arg(args, text) && (!options->debug || !fuse_opt_add_arg(args, "-d"));
@@ -211,7 +239,8 @@ bool fs_detach_dead(const char *mountpoint)
 	pid_t child;
 	int status;
 
-	/* statvfs always asks the process behind a mount; stat may be answered from the kernel's memory of it. */
+	/* statvfs always asks the process behind a mount; stat may be answered from the kernel's memory of
+	 * it. */
 	while (statvfs(mountpoint, &st) && errno == ENOTCONN)
 		if (umount2(mountpoint, MNT_DETACH))
 			break;

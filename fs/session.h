@@ -7,6 +7,7 @@
 
 #define FUSE_USE_VERSION 312
 
+#include "fs/absence.h"
 #include "fs/fs.h"
 #include "fs/node.h"
 #include "fs/notify.h"
@@ -23,6 +24,7 @@ struct fs {
 	struct fuse_session *session;
 	struct map *map;
 	struct fs_nodes nodes;
+	struct fs_absences absences;
 	struct fs_notifier notifier;
 	struct fs_counts counts;
 	struct fs_handle *created; /* handles of new names that are not put yet; under the nodes' lock */

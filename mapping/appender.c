@@ -8,7 +8,7 @@
 #include <string.h>
 
 void map_appender_init(struct map_appender *appender, struct map_file *file, map_append *append,
-        const struct ddb_json_limits *limits)
+	const struct ddb_json_limits *limits)
 {
 	*appender = (struct map_appender){.file = file, .append = append, .limits = limits};
 	ddb_arena_init(&appender->arena, MAP_DOCUMENT_MEMORY);
@@ -36,14 +36,14 @@ static bool only_space(const char *bytes, size_t size)
 }
 
 static int refuse(struct map_appender *appender, const struct map_caller *caller, int number,
-        const struct ddb_error *err)
+	const struct ddb_error *err)
 {
 	begin_object(appender);
 	return map_file_refuse(appender->file, caller, "write", number, err);
 }
 
 static int refuse_lost(struct map_appender *appender, const struct map_caller *caller, int number,
-        const struct ddb_error *err)
+	const struct ddb_error *err)
 {
 	appender->lost = true;
 	return refuse(appender, caller, number, err);
@@ -62,11 +62,11 @@ static int count(struct map_appender *appender, const struct map_caller *caller,
 }
 
 static int hand_on(
-        struct map_appender *appender, const struct map_caller *caller, const char *rest, size_t size)
+	struct map_appender *appender, const struct map_caller *caller, const char *rest, size_t size)
 {
 	struct ddb_error err = {0};
 	int number = appender->append(
-	        appender->file, caller, &appender->arena, ddb_json_value(appender->json), &err);
+		appender->file, caller, &appender->arena, ddb_json_value(appender->json), &err);
 
 	if (!number) {
 		begin_object(appender);
@@ -78,7 +78,7 @@ static int hand_on(
 
 /* Feeds up to the end of one object; *ret_used says how far. */
 static int feed(struct map_appender *appender, const struct map_caller *caller, const char *bytes,
-        size_t size, size_t *ret_used)
+	size_t size, size_t *ret_used)
 {
 	struct ddb_error err = {0};
 	enum ddb_json_state state = ddb_json_feed(appender->json, bytes, size, ret_used, &err);
@@ -92,7 +92,7 @@ static int feed(struct map_appender *appender, const struct map_caller *caller, 
 }
 
 int map_appender_write(
-        struct map_appender *appender, const struct map_caller *caller, const char *bytes, size_t size)
+	struct map_appender *appender, const struct map_caller *caller, const char *bytes, size_t size)
 {
 	if (appender->lost)
 		return EINVAL;
@@ -120,6 +120,6 @@ int map_appender_settle(struct map_appender *appender, const struct map_caller *
 	appender->unfinished_told = true;
 	ddb_json_position(appender->json, &line, &column);
 	ddb_fail(&err, DDB_VALIDATION, "The object is unfinished: the text ends at line %zu, column %zu",
-	        line, column);
+		line, column);
 	return map_file_refuse(appender->file, caller, operation, EINVAL, &err);
 }

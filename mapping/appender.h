@@ -10,7 +10,7 @@
 
 /* One whole object; the arena is the caller's, for anything that the call needs. */
 typedef int map_append(struct map_file *file, const struct map_caller *caller, struct ddb_arena *arena,
-        const struct ddb_value *object, struct ddb_error *err);
+	const struct ddb_value *object, struct ddb_error *err);
 
 struct map_appender {
 	struct map_file *file; /* borrowed */
@@ -24,15 +24,15 @@ struct map_appender {
 };
 
 void map_appender_init(struct map_appender *appender, struct map_file *file, map_append *append,
-        const struct ddb_json_limits *limits);
+	const struct ddb_json_limits *limits);
 void map_appender_done(struct map_appender *appender);
 
 /* These record what they refuse. Objects before a refused one stand. */
 int map_appender_write(
-        struct map_appender *appender, const struct map_caller *caller, const char *bytes, size_t size);
+	struct map_appender *appender, const struct map_caller *caller, const char *bytes, size_t size);
 /* At flush, fsync and release: an unfinished object is refused, once for what was written since; more of it
  * may still come. */
 int map_appender_settle(
-        struct map_appender *appender, const struct map_caller *caller, const char *operation);
+	struct map_appender *appender, const struct map_caller *caller, const char *operation);
 
 #endif

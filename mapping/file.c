@@ -10,7 +10,7 @@
 #include <string.h>
 
 int map_file_read_text(
-        const struct ddb_buffer *text, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
+	const struct ddb_buffer *text, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
 {
 	size_t length = 0;
 
@@ -29,13 +29,13 @@ static bool is_answer(int number)
 }
 
 static int refuse_open(struct map *map, const struct map_caller *caller, const char *path, int number,
-        const struct ddb_error *err)
+	const struct ddb_error *err)
 {
 	return is_answer(number) ? number : map_refused(map, caller, path, "open", number, err);
 }
 
 int map_file_refuse(const struct map_file *file, const struct map_caller *caller, const char *operation,
-        int number, const struct ddb_error *err)
+	int number, const struct ddb_error *err)
 {
 	return map_refused(file->map, caller, file->path, operation, number, err);
 }
@@ -52,7 +52,7 @@ static void file_free(struct map_file *file)
 }
 
 static struct map_file *file_new(
-        struct map *map, const struct map_caller *caller, const char *path, int flags)
+	struct map *map, const struct map_caller *caller, const char *path, int flags)
 {
 	struct map_file *file = calloc(1, sizeof(*file));
 
@@ -70,7 +70,7 @@ static struct map_file *file_new(
 
 /* Lets the row open `file`, which is freed on failure. */
 static int open_place(const struct map_place *place, struct map_file *file, struct map_file **ret,
-        struct map_attr *ret_attr, struct ddb_error *err)
+	struct map_attr *ret_attr, struct ddb_error *err)
 {
 	struct map_attr attr;
 	int number = place->row->open(file->map, place, file, &attr, err);
@@ -86,7 +86,7 @@ static int open_place(const struct map_place *place, struct map_file *file, stru
 }
 
 static int open_existing(struct map *map, const struct map_caller *caller, const struct map_place *place,
-        int flags, struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
+	int flags, struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
 
@@ -105,7 +105,7 @@ static int open_existing(struct map *map, const struct map_caller *caller, const
 }
 
 static int open_path(struct map *map, const struct map_caller *caller, const char *path, int flags,
-        struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
+	struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	struct map_place place;
@@ -124,7 +124,7 @@ static int open_path(struct map *map, const struct map_caller *caller, const cha
 }
 
 int map_open(struct map *map, const struct map_caller *caller, const char *path, int flags,
-        struct map_file **ret, struct map_attr *ret_attr)
+	struct map_file **ret, struct map_attr *ret_attr)
 {
 	struct ddb_error err;
 
@@ -142,7 +142,7 @@ static bool can_be_new(enum map_kind kind)
 }
 
 static int create_new(struct map *map, const struct map_caller *caller, const struct map_place *place,
-        int flags, mode_t mode, struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
+	int flags, mode_t mode, struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
 {
 	struct map_file *file = file_new(map, caller, place->path, flags);
 
@@ -158,8 +158,8 @@ static int create_new(struct map *map, const struct map_caller *caller, const st
 }
 
 static int create_place(struct map *map, const struct map_caller *caller, struct ddb_arena *arena,
-        const struct map_place *place, int flags, mode_t mode, struct map_file **ret,
-        struct map_attr *ret_attr, struct ddb_error *err)
+	const struct map_place *place, int flags, mode_t mode, struct map_file **ret,
+	struct map_attr *ret_attr, struct ddb_error *err)
 {
 	struct map_attr attr;
 	int number = map_place_stat(map, arena, place, &attr, err);
@@ -174,7 +174,7 @@ static int create_place(struct map *map, const struct map_caller *caller, struct
 }
 
 static int create_path(struct map *map, const struct map_caller *caller, const char *path, int flags,
-        mode_t mode, struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
+	mode_t mode, struct map_file **ret, struct map_attr *ret_attr, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	struct map_place place;
@@ -193,7 +193,7 @@ static int create_path(struct map *map, const struct map_caller *caller, const c
 }
 
 int map_create(struct map *map, const struct map_caller *caller, const char *path, int flags, mode_t mode,
-        struct map_file **ret, struct map_attr *ret_attr)
+	struct map_file **ret, struct map_attr *ret_attr)
 {
 	struct ddb_error err;
 
@@ -216,7 +216,7 @@ int map_file_read(struct map_file *file, uint64_t offset, char *buffer, size_t s
 }
 
 int map_file_write(struct map_file *file, const struct map_caller *caller, uint64_t offset, const char *bytes,
-        size_t size)
+	size_t size)
 {
 	if (!map_file_writes(file))
 		return EBADF;

@@ -63,7 +63,7 @@ static int render_snapshot(struct item_part *part, struct ddb_error *err)
 }
 
 static int take_snapshot(struct map *map, struct item_part *part, const struct map_place *place,
-        struct map_attr *ret, struct ddb_error *err)
+	struct map_attr *ret, struct ddb_error *err)
 {
 	int number = map_item_get(map, &part->arena, place, &part->entry, err);
 
@@ -150,7 +150,7 @@ static int load_text(struct map_file *file, struct ddb_buffer *out, struct ddb_e
 }
 
 static int put_document(struct map_file *file, const struct map_caller *caller, struct ddb_arena *arena,
-        const struct ddb_value *document, struct ddb_error *err)
+	const struct ddb_value *document, struct ddb_error *err)
 {
 	MAP_PLACE_AUTO struct map_place place = {0};
 	struct map_item_put put = {.document = document, .condition = condition(file, file->part)};
@@ -168,7 +168,7 @@ static int put_document(struct map_file *file, const struct map_caller *caller, 
 static const struct map_writer_user writer_user = {.load = load_text, .put = put_document};
 
 static int update_item(struct map_file *file, struct ddb_arena *arena, const struct map_place *place,
-        const struct ddb_value *object, struct ddb_error *err)
+	const struct ddb_value *object, struct ddb_error *err)
 {
 	struct ddb_engine *engine = file->map->engine;
 	const struct ddb_table *table = place->table;
@@ -179,7 +179,7 @@ static int update_item(struct map_file *file, struct ddb_arena *arena, const str
 
 	if (!code)
 		code = map_key_of_values(table, map_key_value(table, &item, false),
-		        map_key_value(table, &item, true), arena, &update.key, err);
+			map_key_value(table, &item, true), arena, &update.key, err);
 	if (!code)
 		code = engine->ops->update_item(engine, &update, &result, err);
 	if (code)
@@ -190,7 +190,7 @@ static int update_item(struct map_file *file, struct ddb_arena *arena, const str
 
 /* {} sets nothing; it can only make a missing item. */
 static bool sets_nothing(struct map_file *file, struct ddb_arena *arena, const struct map_place *place,
-        const struct ddb_value *object)
+	const struct ddb_value *object)
 {
 	struct item_part *part = file->part;
 	struct map_attr attr;
@@ -202,7 +202,7 @@ static bool sets_nothing(struct map_file *file, struct ddb_arena *arena, const s
 }
 
 static int append_object(struct map_file *file, const struct map_caller *caller, struct ddb_arena *arena,
-        const struct ddb_value *object, struct ddb_error *err)
+	const struct ddb_value *object, struct ddb_error *err)
 {
 	MAP_PLACE_AUTO struct map_place place = {0};
 	struct item_part *part = file->part;
@@ -223,7 +223,7 @@ static bool is_appending(const struct item_part *part)
 }
 
 static int item_write(struct map_file *file, const struct map_caller *caller, uint64_t offset,
-        const char *bytes, size_t size)
+	const char *bytes, size_t size)
 {
 	struct item_part *part = file->part;
 
@@ -273,7 +273,7 @@ static bool is_untouched(const struct map_file *file)
 }
 
 static int put_name(
-        struct map_file *file, struct ddb_arena *arena, struct map_place *place, struct ddb_error *err)
+	struct map_file *file, struct ddb_arena *arena, struct map_place *place, struct ddb_error *err)
 {
 	struct item_part *part = file->part;
 	struct map_item_put put = {.condition = DDB_IF_ABSENT};
@@ -337,35 +337,35 @@ static void item_done(struct map_file *file)
 }
 
 static const struct map_file_ops item_ops = {
-        .read = item_read,
-        .write = item_write,
-        .truncate = item_truncate,
-        .flush = item_flush,
-        .sync = item_sync,
-        .settle = item_settle,
-        .release = item_release,
-        .done = item_done,
+	.read = item_read,
+	.write = item_write,
+	.truncate = item_truncate,
+	.flush = item_flush,
+	.sync = item_sync,
+	.settle = item_settle,
+	.release = item_release,
+	.done = item_done,
 };
 
 /* ---- Opening ---- */
 
 static int open_new(
-        struct map *map, const struct map_place *place, struct map_attr *ret, struct ddb_error *err)
+	struct map *map, const struct map_place *place, struct map_attr *ret, struct ddb_error *err)
 {
 	int number = map_item_settle(map, place, err);
 
 	if (number)
 		return number;
 	*ret = (struct map_attr){
-	        .writable = true,
-	        .ino = map_ino_of_place(place),
-	        .mtime_ns = map_now_ns(),
+		.writable = true,
+		.ino = map_ino_of_place(place),
+		.mtime_ns = map_now_ns(),
 	};
 	return 0;
 }
 
 static int open_part(struct map *map, const struct map_place *place, struct map_file *file,
-        struct item_part *part, struct map_attr *ret, struct ddb_error *err)
+	struct item_part *part, struct map_attr *ret, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	bool anew = map_file_writes(file) && file->flags & O_TRUNC;
@@ -379,7 +379,7 @@ static int open_part(struct map *map, const struct map_place *place, struct map_
 }
 
 int map_item_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
-        struct ddb_error *err)
+	struct ddb_error *err)
 {
 	const struct ddb_json_limits *limits = map_document_limits(place->rendering);
 	bool anew = file->flags & O_TRUNC;
@@ -392,7 +392,7 @@ int map_item_open(struct map *map, const struct map_place *place, struct map_fil
 	part->appends = file->flags & O_APPEND && !anew;
 	ddb_arena_init(&part->arena, MAP_REQUEST_MEMORY);
 	map_writer_init(&part->writer, file, &writer_user, limits, MAP_DOCUMENT_MAX,
-	        map_file_writes(file) && !part->appends && (anew || file->created));
+		map_file_writes(file) && !part->appends && (anew || file->created));
 	map_appender_init(&part->appender, file, append_object, limits);
 	file->part = part;
 	file->ops = &item_ops;

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 int map_item_get(struct map *map, struct ddb_arena *arena, const struct map_place *place,
-        struct ddb_entry *ret, struct ddb_error *err)
+	struct ddb_entry *ret, struct ddb_error *err)
 {
 	struct ddb_get_item get = {.table = place->table->name};
 	struct ddb_get_result result = {0};
@@ -26,7 +26,7 @@ int map_item_get(struct map *map, struct ddb_arena *arena, const struct map_plac
 }
 
 int map_item_render(const struct ddb_table *table, const struct ddb_entry *entry,
-        enum ddb_rendering rendering, struct ddb_buffer *out, struct ddb_error *err)
+	enum ddb_rendering rendering, struct ddb_buffer *out, struct ddb_error *err)
 {
 	if (!ddb_buffer_reserve(out, entry->meta.rendered[rendering])) {
 		ddb_fail_memory(err);
@@ -40,7 +40,7 @@ int map_item_render(const struct ddb_table *table, const struct ddb_entry *entry
 }
 
 int map_item_text(struct map *map, const struct map_place *place, struct ddb_buffer *out,
-        struct ddb_meta *ret, struct ddb_error *err)
+	struct ddb_meta *ret, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	struct ddb_entry entry;
@@ -64,7 +64,7 @@ int map_item_settle(struct map *map, const struct map_place *place, struct ddb_e
 }
 
 int map_item_resolve(struct map *map, struct ddb_arena *arena, const char *path, struct map_place *ret,
-        struct ddb_error *err)
+	struct ddb_error *err)
 {
 	for (;;) {
 		struct map_place place;
@@ -79,7 +79,7 @@ int map_item_resolve(struct map *map, struct ddb_arena *arena, const char *path,
 			number = map_item_settle(map, &place, err);
 		else
 			number = map_errno(
-			        ddb_fail(err, DDB_VALIDATION, "The name is no key's in this directory"));
+				ddb_fail(err, DDB_VALIDATION, "The name is no key's in this directory"));
 		map_place_done(&place);
 		if (number)
 			return number;
@@ -87,8 +87,8 @@ int map_item_resolve(struct map *map, struct ddb_arena *arena, const char *path,
 }
 
 enum ddb_code map_item_read(const struct map_place *place, struct ddb_arena *arena,
-        const struct ddb_value *document, struct ddb_value *ret_given, struct ddb_value *ret_item,
-        struct ddb_error *err)
+	const struct ddb_value *document, struct ddb_value *ret_given, struct ddb_value *ret_item,
+	struct ddb_error *err)
 {
 	struct ddb_value given = {.type = DDB_M};
 	enum ddb_code code = DDB_OK;
@@ -97,13 +97,13 @@ enum ddb_code map_item_read(const struct map_place *place, struct ddb_arena *are
 		code = map_document_read(arena, document, place->rendering, &given, err);
 	if (!code)
 		code = map_document_complete(arena, place->table, &given,
-		        place->has_hash ? &place->hash : NULL, place->has_range ? &place->range : NULL,
-		        ret_item, err);
+			place->has_hash ? &place->hash : NULL, place->has_range ? &place->range : NULL,
+			ret_item, err);
 	if (code)
 		return code;
 	*ret_given = given;
 	if (!place->unnamed || map_place_names(place, map_key_value(place->table, ret_item, false),
-	                               map_key_value(place->table, ret_item, true)))
+				       map_key_value(place->table, ret_item, true)))
 		return DDB_OK;
 	return ddb_fail(err, DDB_VALIDATION, "The document's key does not agree with its path");
 }
@@ -114,13 +114,13 @@ int map_item_errno(enum ddb_code code)
 }
 
 int map_item_put(struct map *map, struct ddb_arena *arena, const struct map_place *place,
-        const struct map_item_put *request, struct ddb_meta *ret, struct ddb_error *err)
+	const struct map_item_put *request, struct ddb_meta *ret, struct ddb_error *err)
 {
 	struct ddb_put_item put = {
-	        .table = place->table->name,
-	        .condition = request->condition,
-	        .mtime_ns = request->mtime_ns,
-	        .consume = request->consume,
+		.table = place->table->name,
+		.condition = request->condition,
+		.mtime_ns = request->mtime_ns,
+		.consume = request->consume,
 	};
 	struct ddb_put_result result;
 	struct ddb_value given;
@@ -135,17 +135,17 @@ int map_item_put(struct map *map, struct ddb_arena *arena, const struct map_plac
 }
 
 int map_item_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place,
-        const char *text, size_t length, int64_t mtime_ns, bool no_replace,
-        const struct ddb_scratch_name *consume, struct ddb_error *err)
+	const char *text, size_t length, int64_t mtime_ns, bool no_replace,
+	const struct ddb_scratch_name *consume, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	MAP_PLACE_AUTO struct map_place settled = {0};
 	struct ddb_value document;
 	struct map_item_put put = {
-	        .document = &document,
-	        .condition = no_replace ? DDB_IF_ABSENT : DDB_ALWAYS,
-	        .mtime_ns = mtime_ns,
-	        .consume = consume,
+		.document = &document,
+		.condition = no_replace ? DDB_IF_ABSENT : DDB_ALWAYS,
+		.mtime_ns = mtime_ns,
+		.consume = consume,
 	};
 	struct ddb_meta meta;
 
@@ -153,9 +153,9 @@ int map_item_put_text(struct map *map, const struct map_caller *caller, const st
 	(void)caller;
 	if (length > MAP_DOCUMENT_MAX)
 		return map_errno(ddb_fail(
-		        err, DDB_ITEM_TOO_LARGE, "The text is longer than %d bytes", MAP_DOCUMENT_MAX));
+			err, DDB_ITEM_TOO_LARGE, "The text is longer than %d bytes", MAP_DOCUMENT_MAX));
 	enum ddb_code code =
-	        ddb_json_read(&arena, map_document_limits(place->rendering), text, length, &document, err);
+		ddb_json_read(&arena, map_document_limits(place->rendering), text, length, &document, err);
 	if (code)
 		return map_errno(code);
 	int number = map_item_resolve(map, &arena, place->path, &settled, err);

@@ -60,7 +60,7 @@ static void tell(struct map_file *file, const struct batch *batch, size_t count)
 
 /* Nothing more is taken, and why is said once. */
 static int refuse_line(struct map_file *file, const struct map_caller *caller, const char *operation,
-        size_t line, const struct ddb_error *why)
+	size_t line, const struct ddb_error *why)
 {
 	struct lines_part *part = file->part;
 	struct ddb_error err;
@@ -93,20 +93,20 @@ static int put_batch(struct map_file *file, const struct map_caller *caller, con
 /* ---- Lines ---- */
 
 static enum ddb_code read_line(struct batch *batch, enum ddb_rendering rendering, const char *text,
-        size_t length, struct ddb_value *ret, struct ddb_error *err)
+	size_t length, struct ddb_value *ret, struct ddb_error *err)
 {
 	struct ddb_value document, item;
 
 	if (batch->table->provisional != DDB_DEFINED)
 		return ddb_fail(err, DDB_VALIDATION,
-		        "The table has no definition yet, so that a line cannot tell the key of its item: "
-		        "write "
-		        ".table.json first");
+			"The table has no definition yet, so that a line cannot tell the key of its item: "
+			"write "
+			".table.json first");
 	if (length > MAP_DOCUMENT_MAX)
 		return ddb_fail(
-		        err, DDB_ITEM_TOO_LARGE, "The line is longer than %d bytes", MAP_DOCUMENT_MAX);
+			err, DDB_ITEM_TOO_LARGE, "The line is longer than %d bytes", MAP_DOCUMENT_MAX);
 	enum ddb_code code =
-	        ddb_json_read(&batch->arena, map_document_limits(rendering), text, length, &document, err);
+		ddb_json_read(&batch->arena, map_document_limits(rendering), text, length, &document, err);
 	if (!code)
 		code = map_document_read(&batch->arena, &document, rendering, &item, err);
 	if (!code)
@@ -124,7 +124,7 @@ static bool is_blank(const char *text, size_t length)
 
 /* Lines before a bad one are put first, and if that fails it is theirs to be told of. */
 static int add_line(struct map_file *file, const struct map_caller *caller, const char *operation,
-        const char *text, size_t length)
+	const char *text, size_t length)
 {
 	struct lines_part *part = file->part;
 	struct batch *batch = part->batch;
@@ -181,7 +181,7 @@ static int write_lines(struct map_file *file, const struct map_caller *caller, c
 	const char *end = bytes + size;
 
 	for (const char *newline; (newline = memchr(bytes, '\n', (size_t)(end - bytes)));
-	        bytes = newline + 1) {
+		bytes = newline + 1) {
 		int number = end_line(file, caller, bytes, (size_t)(newline - bytes));
 		if (number)
 			return number;
@@ -217,7 +217,7 @@ static void end_batch(struct lines_part *part)
 }
 
 static int lines_write(struct map_file *file, const struct map_caller *caller, uint64_t offset,
-        const char *bytes, size_t size)
+	const char *bytes, size_t size)
 {
 	struct lines_part *part = file->part;
 
@@ -277,17 +277,17 @@ static void lines_done(struct map_file *file)
 }
 
 static const struct map_file_ops lines_ops = {
-        .read = lines_read,
-        .write = lines_write,
-        .truncate = lines_truncate,
-        .flush = lines_flush,
-        .sync = lines_sync,
-        .release = lines_flush,
-        .done = lines_done,
+	.read = lines_read,
+	.write = lines_write,
+	.truncate = lines_truncate,
+	.flush = lines_flush,
+	.sync = lines_sync,
+	.release = lines_flush,
+	.done = lines_done,
 };
 
 int map_lines_open(struct map *map, const struct map_place *place, struct map_file *file,
-        struct map_attr *ret, struct ddb_error *err)
+	struct map_attr *ret, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	struct lines_part *part = calloc(1, sizeof(*part));

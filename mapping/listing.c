@@ -91,7 +91,8 @@ static bool is_left_out(struct map_fill *fill, const char *name, int number, con
 	return number == EIO || number == ENOENT;
 }
 
-/* What is left out because it cannot be read has no name to be reported under: the directory stands for it. */
+/* What is left out because it cannot be read has no name to be reported under: the directory stands for it.
+ */
 static void report_damaged(struct map_fill *fill, size_t count)
 {
 	struct ddb_error err;

@@ -395,7 +395,8 @@ static int set_item(struct map *map, struct ddb_arena *arena, const struct map_p
 	return 0;
 }
 
-static int set_definition(struct map *map, const struct map_place *place, int64_t mtime_ns, struct ddb_error *err)
+static int set_definition(
+	struct map *map, const struct map_place *place, int64_t mtime_ns, struct ddb_error *err)
 {
 	const struct ddb_set_mtime request = {
 		.table = place->table->name, .key = {.type = DDB_M}, .mtime_ns = mtime_ns};

@@ -205,9 +205,15 @@ static int scratch_to_item(const struct rename *rename, struct ddb_error *err)
 static int put_definition(
 	const struct rename *rename, const char *text, size_t length, int64_t mtime_ns, struct ddb_error *err)
 {
-	(void)mtime_ns;
-	return text_errno(
+	struct ddb_engine *engine = rename->map->engine;
+	const struct ddb_set_mtime date = {
+		.table = rename->to->table->name, .key = {.type = DDB_M}, .mtime_ns = mtime_ns};
+	int number = text_errno(
 		map_definition_put_text(rename->map, rename->caller, rename->to, text, length, err));
+	if (number)
+		return number;
+	enum ddb_code code = engine->ops->set_mtime(engine, &date, err);
+	return code ? map_errno(code) : 0;
 }
 
 static int scratch_to_definition(const struct rename *rename, struct ddb_error *err)

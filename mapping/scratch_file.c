@@ -15,7 +15,7 @@ struct scratch_part {
 };
 
 static int refuse(struct map_file *file, const struct map_caller *caller, const char *operation,
-        const struct ddb_error *err)
+	const struct ddb_error *err)
 {
 	return map_file_refuse(file, caller, operation, map_errno(err->code), err);
 }
@@ -44,7 +44,7 @@ static int scratch_read(struct map_file *file, uint64_t offset, char *buffer, si
 
 	while (done < size) {
 		if (engine->ops->scratch_read(
-		            engine, &part->name, offset + done, buffer + done, size - done, &length, &err))
+			    engine, &part->name, offset + done, buffer + done, size - done, &length, &err))
 			return refuse(file, &file->opener, "read", &err);
 		if (!length)
 			break;
@@ -68,7 +68,7 @@ static int append_offset(struct map_file *file, const struct map_caller *caller,
 }
 
 static int scratch_write(struct map_file *file, const struct map_caller *caller, uint64_t offset,
-        const char *bytes, size_t size)
+	const char *bytes, size_t size)
 {
 	struct ddb_engine *engine = file->map->engine;
 	struct scratch_part *part = file->part;
@@ -99,10 +99,10 @@ static void scratch_done(struct map_file *file)
 }
 
 static const struct map_file_ops scratch_ops = {
-        .read = scratch_read,
-        .write = scratch_write,
-        .truncate = scratch_truncate,
-        .done = scratch_done,
+	.read = scratch_read,
+	.write = scratch_write,
+	.truncate = scratch_truncate,
+	.done = scratch_done,
 };
 
 static struct scratch_part *new_part(const struct ddb_scratch_name *name)
@@ -119,10 +119,10 @@ static struct scratch_part *new_part(const struct ddb_scratch_name *name)
 }
 
 static int create(struct map *map, struct map_file *file, const struct ddb_scratch_name *name,
-        struct ddb_scratch_meta *ret, struct ddb_error *err)
+	struct ddb_scratch_meta *ret, struct ddb_error *err)
 {
 	enum ddb_code code = map->engine->ops->scratch_create(
-	        map->engine, name, file->mode & 07777, file->exclusive, ret, err);
+		map->engine, name, file->mode & 07777, file->exclusive, ret, err);
 
 	if (code == DDB_CONDITIONAL_CHECK_FAILED)
 		return EEXIST;
@@ -130,7 +130,7 @@ static int create(struct map *map, struct map_file *file, const struct ddb_scrat
 }
 
 static int truncate_at_open(struct map *map, const struct ddb_scratch_name *name,
-        struct ddb_scratch_meta *meta, struct ddb_error *err)
+	struct ddb_scratch_meta *meta, struct ddb_error *err)
 {
 	if (!meta->size)
 		return 0;
@@ -141,7 +141,7 @@ static int truncate_at_open(struct map *map, const struct ddb_scratch_name *name
 }
 
 static int open_named(struct map *map, struct map_file *file, const struct ddb_scratch_name *name,
-        struct ddb_scratch_meta *ret, struct ddb_error *err)
+	struct ddb_scratch_meta *ret, struct ddb_error *err)
 {
 	int number;
 
@@ -155,7 +155,7 @@ static int open_named(struct map *map, struct map_file *file, const struct ddb_s
 }
 
 int map_scratch_open(struct map *map, const struct map_place *place, struct map_file *file,
-        struct map_attr *ret, struct ddb_error *err)
+	struct map_attr *ret, struct ddb_error *err)
 {
 	struct scratch_part *part = new_part(&place->scratch);
 	struct ddb_scratch_meta meta;

@@ -20,10 +20,10 @@ enum {
 void map_stream_init(struct map_stream *stream, const struct map_place *place, struct ddb_engine *engine)
 {
 	*stream = (struct map_stream){
-	        .engine = engine,
-	        .rendering = place->rendering,
-	        .segment = place->segment,
-	        .segments = place->segments,
+		.engine = engine,
+		.rendering = place->rendering,
+		.segment = place->segment,
+		.segments = place->segments,
 	};
 	memcpy(stream->table, place->table->name, sizeof(stream->table));
 	ddb_buffer_init(&stream->text, TEXT_MAX);
@@ -59,7 +59,7 @@ static void forget(struct map_stream *stream)
 }
 
 static enum ddb_code render_page(struct map_stream *stream, const struct ddb_table *table,
-        const struct ddb_page *page, struct ddb_error *err)
+	const struct ddb_page *page, struct ddb_error *err)
 {
 	size_t before = stream->text.length;
 
@@ -74,23 +74,23 @@ static enum ddb_code render_page(struct map_stream *stream, const struct ddb_tab
 
 /* The key to go on behind: shares its values with the page's last item. */
 static enum ddb_code last_key(const struct ddb_table *table, const struct ddb_page *page,
-        struct ddb_arena *arena, struct ddb_value *ret, struct ddb_error *err)
+	struct ddb_arena *arena, struct ddb_value *ret, struct ddb_error *err)
 {
 	const struct ddb_value *item = &page->entries[page->count - 1].item;
 
 	return map_key_of_values(
-	        table, map_key_value(table, item, false), map_key_value(table, item, true), arena, ret, err);
+		table, map_key_value(table, item, false), map_key_value(table, item, true), arena, ret, err);
 }
 
 static enum ddb_code fetch(struct map_stream *stream, const struct ddb_table *table, struct ddb_error *err)
 {
 	struct ddb_arena *arena = &stream->arenas[stream->turn];
 	struct ddb_query scan = {
-	        .table = stream->table,
-	        .page_bytes = PAGE_BYTES,
-	        .start = stream->begun ? &stream->last : NULL,
-	        .segment = stream->segment,
-	        .segments = stream->segments,
+		.table = stream->table,
+		.page_bytes = PAGE_BYTES,
+		.start = stream->begun ? &stream->last : NULL,
+		.segment = stream->segment,
+		.segments = stream->segments,
 	};
 	struct ddb_value last = {0};
 	struct ddb_page page;
@@ -134,7 +134,7 @@ static size_t copy(const struct map_stream *stream, uint64_t offset, char *buffe
 }
 
 int map_stream_read(struct map_stream *stream, uint64_t offset, char *buffer, size_t size, size_t *ret_length,
-        struct ddb_error *err)
+	struct ddb_error *err)
 {
 	size_t done = 0;
 
@@ -173,7 +173,7 @@ static void scan_done(struct map_file *file)
 static const struct map_file_ops scan_ops = {.read = scan_read, .done = scan_done};
 
 int map_scan_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
-        struct ddb_error *err)
+	struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	struct map_stream *stream = malloc(sizeof(*stream));

@@ -25,6 +25,6 @@ void map_stream_init(struct map_stream *stream, const struct map_place *place, s
 void map_stream_done(struct map_stream *stream);
 /* Short only at the end, or before bytes that cannot be had: the read at these answers why. */
 int map_stream_read(struct map_stream *stream, uint64_t offset, char *buffer, size_t size, size_t *ret_length,
-        struct ddb_error *err);
+	struct ddb_error *err);
 
 #endif

@@ -48,13 +48,13 @@ struct filing {
 
 /* The entry that a stand-in key is the stem of. */
 static enum ddb_code entry_of(const struct ddb_value *item, const struct filing *filing,
-        char ret[MAP_NAME_MAX + 1], struct ddb_error *err)
+	char ret[MAP_NAME_MAX + 1], struct ddb_error *err)
 {
 	static const char suffix[] = ".json";
 	const struct ddb_value *stem = ddb_map_get(item, filing->stand_in, strlen(filing->stand_in));
 
 	if (!stem || stem->type != DDB_S ||
-	        stem->count + (filing->file ? sizeof(suffix) - 1 : 0) > MAP_NAME_MAX)
+		stem->count + (filing->file ? sizeof(suffix) - 1 : 0) > MAP_NAME_MAX)
 		return ddb_fail(err, DDB_DAMAGED, "An item of the table is filed under no file's name");
 	memcpy(ret, stem->bytes, stem->count);
 	memcpy(ret + stem->count, filing->file ? suffix : "", filing->file ? sizeof(suffix) : 1);
@@ -62,25 +62,25 @@ static enum ddb_code entry_of(const struct ddb_value *item, const struct filing 
 }
 
 static enum ddb_code check_present(
-        const struct ddb_value *value, const struct filing *filing, const char *entry, struct ddb_error *err)
+	const struct ddb_value *value, const struct filing *filing, const char *entry, struct ddb_error *err)
 {
 	char name[MAP_NAME_MAX + 1];
 
 	if (value->type != filing->key->type)
 		return ddb_fail(err, DDB_VALIDATION,
-		        "One or more parameter values were invalid: Type mismatch for key %s expected: %s "
-		        "actual: %s",
-		        filing->key->name, ddb_type_name(filing->key->type),
-		        ddb_type_name((enum ddb_type)value->type));
+			"One or more parameter values were invalid: Type mismatch for key %s expected: %s "
+			"actual: %s",
+			filing->key->name, ddb_type_name(filing->key->type),
+			ddb_type_name((enum ddb_type)value->type));
 	map_name_of_key(value, filing->file, name);
 	if (strcmp(name, entry))
 		return ddb_fail(err, DDB_VALIDATION,
-		        "The document's key attribute %s does not agree with its path", filing->key->name);
+			"The document's key attribute %s does not agree with its path", filing->key->name);
 	return DDB_OK;
 }
 
 static enum ddb_code decode(struct ddb_arena *arena, const struct filing *filing, const char *entry,
-        struct ddb_value *ret, struct ddb_error *err)
+	struct ddb_value *ret, struct ddb_error *err)
 {
 	uint8_t digest[DDB_ALIAS_BYTES];
 
@@ -89,19 +89,19 @@ static enum ddb_code decode(struct ddb_arena *arena, const struct filing *filing
 		return DDB_OK;
 	case MAP_NAME_LONG:
 		return ddb_fail(err, DDB_VALIDATION,
-		        "The name is too long to tell the key attribute %s, and the document does not hold "
-		        "it",
-		        filing->key->name);
+			"The name is too long to tell the key attribute %s, and the document does not hold "
+			"it",
+			filing->key->name);
 	case MAP_NAME_NONE:
 		break;
 	}
 	return ddb_fail(err, DDB_VALIDATION, "The name is that of no key of type %s, the type of %s",
-	        ddb_type_name(filing->key->type), filing->key->name);
+		ddb_type_name(filing->key->type), filing->key->name);
 }
 
 /* Replaces the stand-in by the key attribute. */
 static enum ddb_code refile(struct ddb_arena *arena, const struct filing *filing,
-        const struct ddb_value **item, struct ddb_error *err)
+	const struct ddb_value **item, struct ddb_error *err)
 {
 	const struct ddb_key_attribute *key = filing->key;
 	char entry[MAP_NAME_MAX + 1];
@@ -112,11 +112,11 @@ static enum ddb_code refile(struct ddb_arena *arena, const struct filing *filing
 		return code;
 	const struct ddb_value *present = ddb_map_get(*item, key->name, key->name_length);
 	code = present ? check_present(present, filing, entry, err)
-	               : decode(arena, filing, entry, &value, err);
+		       : decode(arena, filing, entry, &value, err);
 	if (code)
 		return code;
 	const struct ddb_value *next =
-	        ddb_map_with(arena, *item, filing->stand_in, strlen(filing->stand_in), NULL);
+		ddb_map_with(arena, *item, filing->stand_in, strlen(filing->stand_in), NULL);
 	if (next && !present)
 		next = ddb_map_with(arena, next, key->name, key->name_length, &value);
 	if (!next)
@@ -128,7 +128,7 @@ static enum ddb_code refile(struct ddb_arena *arena, const struct filing *filing
 static const char *offender_path(struct conversion *conversion, const struct ddb_value *item)
 {
 	const struct filing hash = {
-	        DDB_PROVISIONAL_HASH, NULL, conversion->table->provisional != DDB_PROVISIONAL_COMPOSITE};
+		DDB_PROVISIONAL_HASH, NULL, conversion->table->provisional != DDB_PROVISIONAL_COMPOSITE};
 	const struct filing range = {DDB_PROVISIONAL_RANGE, NULL, true};
 	char path[3 * MAP_NAME_MAX + 8], entry[MAP_NAME_MAX + 1];
 	struct ddb_error err;
@@ -147,7 +147,7 @@ static const char *offender_path(struct conversion *conversion, const struct ddb
 
 /* The engine may begin again with the first item; then so does the list. */
 static void note_offender(
-        struct conversion *conversion, const struct ddb_value *item, const struct ddb_error *err)
+	struct conversion *conversion, const struct ddb_value *item, const struct ddb_error *err)
 {
 	const char *path = offender_path(conversion, item);
 	struct offender *offender = ddb_arena_alloc(&conversion->arena, sizeof(*offender));
@@ -165,7 +165,7 @@ static void note_offender(
 }
 
 static enum ddb_code convert(void *context, struct ddb_arena *arena, const struct ddb_definition *definition,
-        const struct ddb_value *item, struct ddb_value *ret, struct ddb_error *err)
+	const struct ddb_value *item, struct ddb_value *ret, struct ddb_error *err)
 {
 	const struct filing hash = {DDB_PROVISIONAL_HASH, &definition->hash, !definition->has_range};
 	const struct filing range = {DDB_PROVISIONAL_RANGE, &definition->range, true};
@@ -184,33 +184,33 @@ static enum ddb_code convert(void *context, struct ddb_arena *arena, const struc
 }
 
 static void refuse_offenders(
-        struct map *map, const struct map_caller *caller, const struct conversion *conversion)
+	struct map *map, const struct map_caller *caller, const struct conversion *conversion)
 {
 	for (const struct offender *offender = conversion->first; offender; offender = offender->next)
 		map_refused(
-		        map, caller, offender->path, "write", map_errno(offender->err.code), &offender->err);
+			map, caller, offender->path, "write", map_errno(offender->err.code), &offender->err);
 }
 
 static enum ddb_code check_kind(
-        const struct ddb_table *table, const struct ddb_definition *definition, struct ddb_error *err)
+	const struct ddb_table *table, const struct ddb_definition *definition, struct ddb_error *err)
 {
 	if (table->provisional == DDB_PROVISIONAL_SIMPLE && definition->has_range)
 		return ddb_fail(err, DDB_VALIDATION,
-		        "The table's items are filed in its own directory: its definition cannot have a sort "
-		        "key");
+			"The table's items are filed in its own directory: its definition cannot have a sort "
+			"key");
 	if (table->provisional == DDB_PROVISIONAL_COMPOSITE && !definition->has_range)
 		return ddb_fail(err, DDB_VALIDATION,
-		        "The table's items are filed in partition directories: its definition must have a "
-		        "sort key");
+			"The table's items are filed in partition directories: its definition must have a "
+			"sort key");
 	return DDB_OK;
 }
 
 static enum ddb_code define(struct map *map, const struct map_caller *caller, const struct ddb_table *table,
-        struct ddb_definition *definition, struct ddb_error *err)
+	struct ddb_definition *definition, struct ddb_error *err)
 {
 	struct conversion conversion = {.table = table};
 	struct ddb_define_table request = {
-	        .table = table->name, .definition = definition, .convert = convert, .context = &conversion};
+		.table = table->name, .definition = definition, .convert = convert, .context = &conversion};
 	enum ddb_code code = check_kind(table, definition, err);
 
 	if (code)
@@ -228,7 +228,7 @@ static enum ddb_code define(struct map *map, const struct map_caller *caller, co
 
 /* What the file shows now. */
 static int present_text(struct map *map, const struct map_place *place, struct ddb_buffer *out,
-        struct map_attr *ret, struct ddb_error *err)
+	struct map_attr *ret, struct ddb_error *err)
 {
 	DDB_TABLE_AUTO struct ddb_table *table = NULL;
 	struct map_place now = *place;
@@ -270,7 +270,7 @@ static void tell_table(struct map *map, const struct ddb_table *table, const str
 }
 
 static int apply(struct map *map, const struct map_caller *caller, const struct map_place *place,
-        struct ddb_definition *definition, struct map_file *by, struct ddb_error *err)
+	struct ddb_definition *definition, struct map_file *by, struct ddb_error *err)
 {
 	struct ddb_table *table = place->table;
 	bool defined = table->provisional == DDB_DEFINED;
@@ -290,14 +290,14 @@ static int apply(struct map *map, const struct map_caller *caller, const struct 
 }
 
 int map_definition_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place,
-        const char *text, size_t length, struct ddb_error *err)
+	const char *text, size_t length, struct ddb_error *err)
 {
 	struct ddb_definition *definition;
 	enum ddb_code code;
 
 	if (length > DDB_DEFINITION_TEXT_MAX)
 		code = ddb_fail(
-		        err, DDB_ITEM_TOO_LARGE, "The text is longer than %d bytes", DDB_DEFINITION_TEXT_MAX);
+			err, DDB_ITEM_TOO_LARGE, "The text is longer than %d bytes", DDB_DEFINITION_TEXT_MAX);
 	else
 		code = ddb_definition_read(text, length, &definition, err);
 	if (code)
@@ -333,7 +333,7 @@ static bool is_taken(const struct map_file *file, const struct map_place *place)
 }
 
 static int definition_put(struct map_file *file, const struct map_caller *caller, struct ddb_arena *arena,
-        const struct ddb_value *document, struct ddb_error *err)
+	const struct ddb_value *document, struct ddb_error *err)
 {
 	MAP_PLACE_AUTO struct map_place place = {0};
 	struct ddb_definition *definition;
@@ -356,17 +356,17 @@ static int definition_put(struct map_file *file, const struct map_caller *caller
 static const struct map_writer_user writer_user = {.load = definition_load, .put = definition_put};
 
 static int definition_read(
-        struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
+	struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
 {
 	struct definition_part *part = file->part;
 	const struct ddb_buffer *text =
-	        map_writer_holds_text(&part->writer) ? &part->writer.text : &part->text;
+		map_writer_holds_text(&part->writer) ? &part->writer.text : &part->text;
 
 	return map_file_read_text(text, offset, buffer, size, ret_length);
 }
 
 static int definition_write(struct map_file *file, const struct map_caller *caller, uint64_t offset,
-        const char *bytes, size_t size)
+	const char *bytes, size_t size)
 {
 	struct definition_part *part = file->part;
 
@@ -404,23 +404,23 @@ static void definition_done(struct map_file *file)
 }
 
 static const struct map_file_ops definition_ops = {
-        .read = definition_read,
-        .write = definition_write,
-        .truncate = definition_truncate,
-        .flush = definition_flush,
-        .sync = definition_sync,
-        .release = definition_flush,
-        .done = definition_done,
+	.read = definition_read,
+	.write = definition_write,
+	.truncate = definition_truncate,
+	.flush = definition_flush,
+	.sync = definition_sync,
+	.release = definition_flush,
+	.done = definition_done,
 };
 
 static int open_text(struct map *map, const struct map_place *place, struct map_file *file,
-        struct map_attr *ret, struct ddb_error *err)
+	struct map_attr *ret, struct ddb_error *err)
 {
 	struct definition_part *part = file->part;
 
 	if (file->created) {
 		*ret = (struct map_attr){
-		        .writable = true, .ino = map_ino_of_place(place), .mtime_ns = map_now_ns()};
+			.writable = true, .ino = map_ino_of_place(place), .mtime_ns = map_now_ns()};
 		return 0;
 	}
 	if (map_definition_hidden(map, place->table))
@@ -429,7 +429,7 @@ static int open_text(struct map *map, const struct map_place *place, struct map_
 }
 
 int map_definition_open(struct map *map, const struct map_place *place, struct map_file *file,
-        struct map_attr *ret, struct ddb_error *err)
+	struct map_attr *ret, struct ddb_error *err)
 {
 	static const struct ddb_json_limits limits = {.nesting = 64, .nodes = 1 << 16, .object_only = true};
 	bool anew = file->flags & O_TRUNC || file->created;
@@ -442,7 +442,7 @@ int map_definition_open(struct map *map, const struct map_place *place, struct m
 	if (!part)
 		return map_errno(ddb_fail_memory(err));
 	map_writer_init(&part->writer, file, &writer_user, &limits, DDB_DEFINITION_TEXT_MAX,
-	        map_file_writes(file) && anew);
+		map_file_writes(file) && anew);
 	ddb_buffer_init(&part->text, DDB_DEFINITION_TEXT_MAX);
 	file->part = part;
 	file->ops = &definition_ops;

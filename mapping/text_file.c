@@ -27,7 +27,7 @@ static void write_started(const struct map *map, struct ddb_json_out *json)
 }
 
 static enum ddb_code write_status(struct map *map, const struct map_place *place, const struct map_file *file,
-        struct ddb_buffer *out, struct ddb_error *err)
+	struct ddb_buffer *out, struct ddb_error *err)
 {
 	struct ddb_json_out json;
 
@@ -48,7 +48,7 @@ static enum ddb_code write_status(struct map *map, const struct map_place *place
 }
 
 static enum ddb_code write_errors(struct map *map, const struct map_place *place, const struct map_file *file,
-        struct ddb_buffer *out, struct ddb_error *err)
+	struct ddb_buffer *out, struct ddb_error *err)
 {
 	(void)place, (void)err;
 	map_refusals_write(map->refusals, file->opener.uid, out);
@@ -56,7 +56,7 @@ static enum ddb_code write_errors(struct map *map, const struct map_place *place
 }
 
 static enum ddb_code write_table_status(struct map *map, const struct map_place *place,
-        const struct map_file *file, struct ddb_buffer *out, struct ddb_error *err)
+	const struct map_file *file, struct ddb_buffer *out, struct ddb_error *err)
 {
 	struct ddb_table_counts counts;
 	struct ddb_json_out json;
@@ -72,19 +72,19 @@ static enum ddb_code write_table_status(struct map *map, const struct map_place 
 }
 
 typedef enum ddb_code text_writer(struct map *map, const struct map_place *place, const struct map_file *file,
-        struct ddb_buffer *out, struct ddb_error *err);
+	struct ddb_buffer *out, struct ddb_error *err);
 
 static const struct {
 	enum map_kind kind;
 	text_writer *write;
 } texts[] = {
-        {MAP_STATUS, write_status},
-        {MAP_ERRORS, write_errors},
-        {MAP_TABLE_STATUS, write_table_status},
+	{MAP_STATUS, write_status},
+	{MAP_ERRORS, write_errors},
+	{MAP_TABLE_STATUS, write_table_status},
 };
 
 static enum ddb_code write_text(struct map *map, const struct map_place *place, const struct map_file *file,
-        struct ddb_buffer *out, struct ddb_error *err)
+	struct ddb_buffer *out, struct ddb_error *err)
 {
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (texts[i].kind == place->kind)
@@ -106,7 +106,7 @@ static void text_done(struct map_file *file)
 static const struct map_file_ops text_ops = {.read = text_read, .done = text_done};
 
 int map_text_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
-        struct ddb_error *err)
+	struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	struct ddb_buffer *text = malloc(sizeof(*text));

@@ -17,7 +17,7 @@ struct map_writer_user {
 	int (*load)(struct map_file *file, struct ddb_buffer *out, struct ddb_error *err);
 	/* Judges and puts one whole document. The arena is the caller's, for anything that the call needs. */
 	int (*put)(struct map_file *file, const struct map_caller *caller, struct ddb_arena *arena,
-	        const struct ddb_value *document, struct ddb_error *err);
+		const struct ddb_value *document, struct ddb_error *err);
 };
 
 enum map_writer_mode {
@@ -45,12 +45,12 @@ struct map_writer {
 
 /* `sequential`: the file begins empty (opened with truncation, or new). `max`: bytes of text. */
 void map_writer_init(struct map_writer *writer, struct map_file *file, const struct map_writer_user *user,
-        const struct ddb_json_limits *limits, size_t max, bool sequential);
+	const struct ddb_json_limits *limits, size_t max, bool sequential);
 void map_writer_done(struct map_writer *writer);
 
 /* These record what they refuse. */
 int map_writer_write(struct map_writer *writer, const struct map_caller *caller, uint64_t offset,
-        const char *bytes, size_t size);
+	const char *bytes, size_t size);
 int map_writer_truncate(struct map_writer *writer, const struct map_caller *caller, uint64_t size);
 /* At flush, fsync and release: puts what was edited in place; an unfinished document is refused, once for
  * what was written since. */

@@ -44,10 +44,9 @@ int check_run(const struct command *command, int argc, char **argv)
 	engine->ops->close(engine);
 	if (code)
 		return command_failed("%s", error.message);
-	/* A sound store is worth no word. */
 	if (result.problems)
 		printf("%" PRIu64 " tables, %" PRIu64 " items, %" PRIu64 " scratch files; %" PRIu64
-	       " problems, %" PRIu64 " repaired\n",
-		result.tables, result.items, result.scratch_files, result.problems, result.repaired);
+		       " problems, %" PRIu64 " repaired\n",
+			result.tables, result.items, result.scratch_files, result.problems, result.repaired);
 	return result.problems > result.repaired ? EXIT_FAILED : EXIT_OK;
 }

@@ -153,34 +153,37 @@ static bool flush_batch(struct import *import)
 	return true;
 }
 
-static bool import_file(struct import *import)
+static bool import_batch(struct import *import, bool *ret_end)
 {
 	struct ddb_error error;
-	bool end = false;
+
+	*ret_end = false;
+	while (!*ret_end && import->count < BATCH_ITEMS && import->bytes < BATCH_BYTES) {
+		struct ddb_value *item = &import->items[import->count];
+		/* What came before a refused one is good. */
+		if (source_next(import->source, &import->arena, item, ret_end, &error))
+			return flush_batch(import) && failed(import, error.message);
+		if (*ret_end)
+			break;
+		import->lines[import->count++] = source_line(import->source);
+		import->bytes += ddb_item_size(item);
+	}
+	return flush_batch(import);
+}
+
+static bool import_file(struct import *import)
+{
+	bool good = true, end = false;
 
 	import->source = source_open(import->file);
 	if (!import->source)
 		return failed(import, strerror(errno));
-	while (!end) {
-		struct ddb_value *item = &import->items[import->count];
-		if (source_next(import->source, &import->arena, item, &end, &error)) {
-			/* What came before it is good. */
-			if (flush_batch(import))
-				failed(import, error.message);
-			break;
-		}
-		if (!end) {
-			import->lines[import->count++] = source_line(import->source);
-			import->bytes += ddb_item_size(item);
-		}
-		if ((end || import->count == BATCH_ITEMS || import->bytes >= BATCH_BYTES) &&
-			!flush_batch(import))
-			break;
-	}
-	if (end)
+	while (good && !end)
+		good = import_batch(import, &end);
+	if (good)
 		draw(import, true);
 	source_close(import->source);
-	return end && !import->count;
+	return good;
 }
 
 static bool import_all(struct import *import, char **files)

@@ -57,8 +57,9 @@ enum ddb_code local_stand_in(enum ddb_provisional kind, struct ddb_definition **
 {
 	const struct ddb_key_attribute hash = {
 		.name = DDB_PROVISIONAL_HASH, .name_length = sizeof DDB_PROVISIONAL_HASH - 1, .type = DDB_S};
-	const struct ddb_key_attribute range = {
-		.name = DDB_PROVISIONAL_RANGE, .name_length = sizeof DDB_PROVISIONAL_RANGE - 1, .type = DDB_S};
+	const struct ddb_key_attribute range = {.name = DDB_PROVISIONAL_RANGE,
+		.name_length = sizeof DDB_PROVISIONAL_RANGE - 1,
+		.type = DDB_S};
 	if (kind == DDB_PROVISIONAL) {
 		*ret = NULL;
 		return DDB_OK;
@@ -163,7 +164,8 @@ enum ddb_code local_table_find(
 
 enum ddb_code local_no_table(struct ddb_error *err, const char *name)
 {
-	return ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "Requested resource not found: Table: %s not found", name);
+	return ddb_fail(
+		err, DDB_RESOURCE_NOT_FOUND, "Requested resource not found: Table: %s not found", name);
 }
 
 bool local_catalog_key(const char *name, uint8_t ret[LOCAL_TABLE_KEY_MAX], size_t *ret_length)
@@ -250,7 +252,8 @@ static void encode_table(const struct local_table *table, uint8_t ret[CATALOG_HE
 	memcpy(ret + 34, shown->uuid, UUID_BYTES);
 }
 
-enum ddb_code local_catalog_write(struct store_txn *txn, const struct local_table *table, struct ddb_error *err)
+enum ddb_code local_catalog_write(
+	struct store_txn *txn, const struct local_table *table, struct ddb_error *err)
 {
 	uint8_t key[LOCAL_TABLE_KEY_MAX], head[CATALOG_HEAD];
 	size_t length;
@@ -299,8 +302,8 @@ static enum ddb_code read_head(struct store_txn *txn, const uint8_t *key, size_t
 	return DDB_OK;
 }
 
-enum ddb_code local_counters_read(
-	struct store_txn *txn, uint32_t space, struct local_counters *ret, bool *ret_found, struct ddb_error *err)
+enum ddb_code local_counters_read(struct store_txn *txn, uint32_t space, struct local_counters *ret,
+	bool *ret_found, struct ddb_error *err)
 {
 	uint8_t key[LOCAL_SPACE_BYTES], head[COUNTERS_HEAD];
 	local_space_key(LOCAL_COUNTERS, space, key);
@@ -344,7 +347,8 @@ enum ddb_code local_totals_read(struct store_txn *txn, struct local_totals *ret,
 	return DDB_OK;
 }
 
-enum ddb_code local_totals_write(struct store_txn *txn, const struct local_totals *totals, struct ddb_error *err)
+enum ddb_code local_totals_write(
+	struct store_txn *txn, const struct local_totals *totals, struct ddb_error *err)
 {
 	const uint8_t key[1] = {LOCAL_TOTALS};
 	uint8_t head[TOTALS_HEAD] = {CATALOG_VERSION};

@@ -1,7 +1,8 @@
 /*
- * The tables that there are: their records and counters in the store, and a cache of described tables by name, which is
- * on the path of every request. The cache is bounded and never shows a table as it was before a change that was
- * acknowledged. Records are read and written in the caller's transaction; the cache takes calls from any thread.
+ * The tables that there are: their records and counters in the store, and a cache of described tables by
+ * name, which is on the path of every request. The cache is bounded and never shows a table as it was before
+ * a change that was acknowledged. Records are read and written in the caller's transaction; the cache takes
+ * calls from any thread.
  */
 #ifndef LOCAL_CATALOG_H
 #define LOCAL_CATALOG_H
@@ -82,12 +83,12 @@ struct local_counters { /* of a table */
 	uint64_t next_serial;
 	uint64_t generation;
 };
-DDB_MUST_CHECK enum ddb_code local_counters_read(
-	struct store_txn *txn, uint32_t space, struct local_counters *ret, bool *ret_found, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code local_counters_read(struct store_txn *txn, uint32_t space,
+	struct local_counters *ret, bool *ret_found, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code local_counters_write(
 	struct store_txn *txn, uint32_t space, const struct local_counters *counters, struct ddb_error *err);
 
-struct local_totals { /* over all tables */
+struct local_totals {     /* over all tables */
 	uint32_t next_id; /* of tables and of spaces */
 	uint64_t tables;
 	uint64_t next_scratch;
@@ -104,12 +105,14 @@ DDB_MUST_CHECK enum ddb_code local_take_id(struct local_totals *totals, uint32_t
 /* ---- What a deleted or redefined table leaves behind (tables.c) ---- */
 
 /*
- * In a write transaction: removes at most `budget` of the space's items and aliases; *ret_rest tells whether some are left.
+ * In a write transaction: removes at most `budget` of the space's items and aliases; *ret_rest tells whether
+ * some are left.
  */
 DDB_MUST_CHECK enum ddb_code local_purge_some(
 	struct store_txn *txn, uint32_t space, unsigned budget, bool *ret_rest, struct ddb_error *err);
 /* Files the space for purging. */
-DDB_MUST_CHECK enum ddb_code local_tombstone_write(struct store_txn *txn, uint32_t space, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code local_tombstone_write(
+	struct store_txn *txn, uint32_t space, struct ddb_error *err);
 /* Purges what is filed, at most `rounds` transactions of it. What fails stays filed. */
 void local_purge(struct local_engine *engine, unsigned rounds);
 

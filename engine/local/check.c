@@ -1,6 +1,7 @@
 /*
- * The check of a store as a whole: seals, catalog, what belongs to no table, totals. Tables and scratch files are
- * check_items.c's and check_scratch.c's. Nothing that was read is trusted; a damaged record costs that record only.
+ * The check of a store as a whole: seals, catalog, what belongs to no table, totals. Tables and scratch files
+ * are check_items.c's and check_scratch.c's. Nothing that was read is trusted; a damaged record costs that
+ * record only.
  */
 #include "engine/local/check.h"
 
@@ -11,7 +12,7 @@
 
 enum {
 	LINE_MAX_BYTES = 2048,
-	DAMAGED_MAX = 4096,  /* keys that are remembered for repair; more take another round */
+	DAMAGED_MAX = 4096, /* keys that are remembered for repair; more take another round */
 	DAMAGED_ROUNDS = 256,
 	SHOWN_KEY_BYTES = 200, /* of a key in a line */
 };
@@ -30,8 +31,8 @@ void check_problem(struct check *check, const char *format, ...)
 		check->options->report(check->options->context, line);
 }
 
-enum ddb_code check_unreadable(
-	struct check *check, enum ddb_code code, const struct ddb_error *reason, const char *what, struct ddb_error *err)
+enum ddb_code check_unreadable(struct check *check, enum ddb_code code, const struct ddb_error *reason,
+	const char *what, struct ddb_error *err)
 {
 	if (code == DDB_DAMAGED) {
 		check_problem(check, "%s cannot be read: %s", what, reason->message);
@@ -61,11 +62,12 @@ static enum ddb_code record_job(struct store_txn *txn, void *context, struct ddb
 	const struct check_record *record = context;
 	if (!record->head)
 		return store_delete(txn, record->key, record->key_length, NULL, err);
-	return store_put(txn, record->key, record->key_length, record->head, record->head_length, record->body,
-		record->body_length, err);
+	return store_put(txn, record->key, record->key_length, record->head, record->head_length,
+		record->body, record->body_length, err);
 }
 
-enum ddb_code check_repair_record(struct check *check, const struct check_record *record, struct ddb_error *err)
+enum ddb_code check_repair_record(
+	struct check *check, const struct check_record *record, struct ddb_error *err)
 {
 	struct check_record copy = *record;
 	return check_repair(check, record_job, &copy, err);
@@ -94,8 +96,8 @@ static enum ddb_code walk_step(struct check_walk *walk, bool *ret_found, struct 
 	return store_cursor_seek(walk->cursor, walk->skip_to, length, ret_found, err);
 }
 
-static enum ddb_code walk_all(struct check *check, struct check_walk *walk, const uint8_t *prefix, size_t length,
-	check_visit *visit, void *context, struct ddb_error *err)
+static enum ddb_code walk_all(struct check *check, struct check_walk *walk, const uint8_t *prefix,
+	size_t length, check_visit *visit, void *context, struct ddb_error *err)
 {
 	bool found;
 	struct ddb_error reason;
@@ -125,8 +127,8 @@ enum ddb_code check_each(struct check *check, const uint8_t *prefix, size_t leng
 	return code;
 }
 
-enum ddb_code check_value(struct check *check, struct check_walk *walk, struct store_value *ret, bool *ret_sound,
-	struct ddb_error *err)
+enum ddb_code check_value(struct check *check, struct check_walk *walk, struct store_value *ret,
+	bool *ret_sound, struct ddb_error *err)
 {
 	struct ddb_error reason;
 	enum ddb_code code = store_cursor_value(walk->cursor, &check->arena, true, ret, &reason);
@@ -233,8 +235,8 @@ static enum ddb_code load_catalog(struct check *check, bool quiet, struct ddb_er
 		qsort(check->tables, check->table_count, sizeof *check->tables, compare_spaces);
 	for (size_t i = 1; !quiet && i < check->table_count; i++)
 		if (check->tables[i].space == check->tables[i - 1].space)
-			check_problem(check, "tables %s and %s: both have the space %u", check->tables[i - 1].name,
-				check->tables[i].name, check->tables[i].space);
+			check_problem(check, "tables %s and %s: both have the space %u",
+				check->tables[i - 1].name, check->tables[i].name, check->tables[i].space);
 	return DDB_OK;
 }
 
@@ -288,8 +290,8 @@ static void tell_damaged(struct check *check, const uint8_t *key, size_t length,
 	if (known > length)
 		known = length;
 	show_bytes(key + known, length - known, shown, sizeof shown);
-	check_problem(check, "%s%s: %s%s%s is damaged: %s", table ? "table " : "store", table ? table->name : "", kind,
-		length > known ? " at " : "", shown, what);
+	check_problem(check, "%s%s: %s%s%s is damaged: %s", table ? "table " : "store",
+		table ? table->name : "", kind, length > known ? " at " : "", shown, what);
 }
 
 static void on_damaged(void *context, const uint8_t *key, size_t length, const char *what)
@@ -317,10 +319,11 @@ static void on_damaged(void *context, const uint8_t *key, size_t length, const c
 }
 
 /*
- * What is lost is removed; what can be told from the rest is made again by the later parts. Left as they are: a table's
- * record (its items are not lost yet), and a block (its file must not read as if it held zeros).
+ * What is lost is removed; what can be told from the rest is made again by the later parts. Left as they are:
+ * a table's record (its items are not lost yet), and a block (its file must not read as if it held zeros).
  */
-static enum ddb_code remove_damaged(struct check *check, const struct damaged_keys *damaged, struct ddb_error *err)
+static enum ddb_code remove_damaged(
+	struct check *check, const struct damaged_keys *damaged, struct ddb_error *err)
 {
 	for (size_t i = 0; i < damaged->count; i++) {
 		const struct damaged_key *key = &damaged->keys[i];
@@ -388,10 +391,11 @@ static enum ddb_code has_tombstone(struct check *check, uint32_t space, bool *re
 }
 
 /*
- * The first record of a space. One without a table and not being purged is filed for purging, unless its table may be one
- * of those whose records are damaged.
+ * The first record of a space. One without a table and not being purged is filed for purging, unless its
+ * table may be one of those whose records are damaged.
  */
-static enum ddb_code visit_space(struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
+static enum ddb_code visit_space(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
 {
 	(void)context;
 	uint8_t prefix[LOCAL_SPACE_BYTES];
@@ -434,7 +438,8 @@ static enum ddb_code visit_tombstone(
 	return check_delete(check, walk->key, walk->length, err);
 }
 
-static enum ddb_code visit_kind(struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
+static enum ddb_code visit_kind(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
 {
 	(void)context;
 	const uint8_t kind[1] = {walk->key[0]};
@@ -500,12 +505,13 @@ static enum ddb_code check_totals(struct check *check, struct ddb_error *err)
 		right.next_scratch = check->highest_scratch + 1;
 	right.scratch_bytes = check->scratch_bytes;
 	bool same = right.next_id == totals.next_id && right.tables == totals.tables &&
-		right.next_scratch == totals.next_scratch && right.scratch_bytes == totals.scratch_bytes;
+		    right.next_scratch == totals.next_scratch && right.scratch_bytes == totals.scratch_bytes;
 	if (same)
 		return DDB_OK;
 	if (!lost)
 		check_problem(check,
-			"store: the totals are wrong: %llu tables (%llu counted), %llu bytes of scratch files (%llu "
+			"store: the totals are wrong: %llu tables (%llu counted), %llu bytes of scratch "
+			"files (%llu "
 			"counted), next numbers %u (%u) and %llu (%llu)",
 			(unsigned long long)totals.tables, (unsigned long long)right.tables,
 			(unsigned long long)totals.scratch_bytes, (unsigned long long)right.scratch_bytes,

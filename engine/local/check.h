@@ -1,7 +1,7 @@
 /*
- * What the parts of a check share: the view that is read, what is known of the tables, how a finding is told and how
- * it is repaired. Each repair is a small transaction of its own; a new view then shows it to the parts that follow.
- * Not for threads: nobody else uses the engine meanwhile.
+ * What the parts of a check share: the view that is read, what is known of the tables, how a finding is told
+ * and how it is repaired. Each repair is a small transaction of its own; a new view then shows it to the
+ * parts that follow. Not for threads: nobody else uses the engine meanwhile.
  */
 #ifndef LOCAL_CHECK_H
 #define LOCAL_CHECK_H
@@ -30,8 +30,8 @@ struct check {
 /* A finding. Counts it and reports one line. */
 void check_problem(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same in the place of a damaged read: other errors are passed on. DDB_OK when the check may go on. */
-DDB_MUST_CHECK enum ddb_code check_unreadable(
-	struct check *check, enum ddb_code code, const struct ddb_error *reason, const char *what, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_unreadable(struct check *check, enum ddb_code code,
+	const struct ddb_error *reason, const char *what, struct ddb_error *err);
 
 /* With `repair`: runs the job and counts a repair. What cannot be repaired for damage is left. */
 DDB_MUST_CHECK enum ddb_code check_repair(
@@ -51,7 +51,8 @@ DDB_MUST_CHECK enum ddb_code check_delete(
 /* The state of now in place of the view. On failure there is no view. */
 DDB_MUST_CHECK enum ddb_code check_refresh(struct check *check, struct ddb_error *err);
 
-/* Calls `visit` for every key with that prefix, in order; it may set *skip_to_length to go on at `skip_to` (a key behind). */
+/* Calls `visit` for every key with that prefix, in order; it may set *skip_to_length to go on at `skip_to` (a
+ * key behind). */
 struct check_walk {
 	struct store_cursor *cursor;
 	const uint8_t *key;
@@ -61,15 +62,17 @@ struct check_walk {
 };
 typedef enum ddb_code check_visit(
 	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err);
-DDB_MUST_CHECK enum ddb_code check_each(struct check *check, const uint8_t *prefix, size_t length, check_visit *visit,
-	void *context, struct ddb_error *err);
-/* The value at the walk's place, in the check's arena; *ret_sound false (and DDB_OK) when it fails its seal, which store_verify has told. */
-DDB_MUST_CHECK enum ddb_code check_value(struct check *check, struct check_walk *walk, struct store_value *ret,
-	bool *ret_sound, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_each(struct check *check, const uint8_t *prefix, size_t length,
+	check_visit *visit, void *context, struct ddb_error *err);
+/* The value at the walk's place, in the check's arena; *ret_sound false (and DDB_OK) when it fails its seal,
+ * which store_verify has told. */
+DDB_MUST_CHECK enum ddb_code check_value(struct check *check, struct check_walk *walk,
+	struct store_value *ret, bool *ret_sound, struct ddb_error *err);
 
 /* The parts. */
 DDB_MUST_CHECK enum ddb_code check_items(struct check *check, const char *name, struct ddb_error *err);
-DDB_MUST_CHECK enum ddb_code check_aliases(struct check *check, const struct local_table *table, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_aliases(
+	struct check *check, const struct local_table *table, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code check_scratch(struct check *check, struct ddb_error *err);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The check of one table: its items, the headers of its partitions, its aliases both ways, and its counters. See check.h.
+ * The check of one table: its items, the headers of its partitions, its aliases both ways, and its counters.
+ * See check.h.
  */
 #include "engine/local/check.h"
 #include "engine/local/item.h"
@@ -24,7 +25,8 @@ struct table_check {
 
 /* ---- Serials: the highest is needed before anything can be given a new one ---- */
 
-static enum ddb_code visit_serial(struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
+static enum ddb_code visit_serial(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
 {
 	struct table_check *state = context;
 	struct store_value value;
@@ -86,12 +88,14 @@ static enum ddb_code check_alias(struct check *check, struct table_check *state,
 			*err = reason;
 		return code;
 	}
-	if (found && local_value_decode(&check->arena, &record, (enum ddb_type)value->type, &told, &reason) == DDB_OK &&
+	if (found &&
+		local_value_decode(&check->arena, &record, (enum ddb_type)value->type, &told, &reason) ==
+			DDB_OK &&
 		ddb_value_equal(&told, value))
 		return DDB_OK;
 	check_problem(check, "table %s: a key's alias is %s", state->name, found ? "wrong" : "missing");
-	return check_repair(
-		check, alias_job, &(struct alias_repair){.key = place, .length = length, .value = value}, err);
+	return check_repair(check, alias_job,
+		&(struct alias_repair){.key = place, .length = length, .value = value}, err);
 }
 
 /* ---- Headers ---- */
@@ -163,15 +167,15 @@ static enum ddb_code visit_header(
 }
 
 /* An item has come: its partition must have a header. */
-static enum ddb_code require_header(struct check *check, struct table_check *state, const struct local_key *key,
-	const struct ddb_meta *meta, struct ddb_error *err)
+static enum ddb_code require_header(struct check *check, struct table_check *state,
+	const struct local_key *key, const struct ddb_meta *meta, struct ddb_error *err)
 {
 	if (state->header_sound)
 		return DDB_OK;
 	state->header_sound = true;
 	check_problem(check, "table %s: a partition's header is missing or wrong", state->name);
-	struct header_repair repair = {.key = key,
-		.header = {.serial = state->right.next_serial, .mtime_ns = meta->mtime_ns}};
+	struct header_repair repair = {
+		.key = key, .header = {.serial = state->right.next_serial, .mtime_ns = meta->mtime_ns}};
 	if (check->options->repair)
 		state->right.next_serial++;
 	enum ddb_code code = check_repair(check, header_job, &repair, err);
@@ -193,7 +197,8 @@ static enum ddb_code item_job(struct store_txn *txn, void *context, struct ddb_e
 	struct ddb_meta meta = repair->meta;
 	if (meta.version == 0)
 		meta.version = local_next_version(repair->engine, txn);
-	return local_item_write(txn, repair->key, &meta, repair->value->body, repair->value->body_length, err);
+	return local_item_write(
+		txn, repair->key, &meta, repair->value->body, repair->value->body_length, err);
 }
 
 /* What the head should say; false (and a line) when it says something else. */
@@ -211,7 +216,7 @@ static bool head_right(struct check *check, struct table_check *state, const str
 		right.version = 0;
 	*meta = right;
 	return right.version != 0 && local_head_encode(&right, key, head) == value->head_length &&
-		memcmp(head, value->head, value->head_length) == 0;
+	       memcmp(head, value->head, value->head_length) == 0;
 }
 
 static enum ddb_code check_item(struct check *check, struct check_walk *walk, struct table_check *state,
@@ -228,8 +233,8 @@ static enum ddb_code check_item(struct check *check, struct check_walk *walk, st
 	if (!code)
 		code = local_body_decode(&check->arena, value->body, value->body_length, &item, &reason);
 	if (!code)
-		code = local_key_of_item(check->engine->store, state->table->table, state->table->space, &item,
-			&key, &reason);
+		code = local_key_of_item(
+			check->engine->store, state->table->table, state->table->space, &item, &key, &reason);
 	if (code == DDB_NO_MEMORY)
 		return ddb_fail_memory(err);
 	if (!code && (key.length != walk->length || memcmp(key.bytes, walk->key, key.length) != 0))
@@ -254,7 +259,8 @@ static enum ddb_code check_item(struct check *check, struct check_walk *walk, st
 	return code ? code : check_alias(check, state, &key, state->composite, err);
 }
 
-static enum ddb_code visit_item(struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
+static enum ddb_code visit_item(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
 {
 	struct table_check *state = context;
 	struct store_value value;
@@ -266,8 +272,7 @@ static enum ddb_code visit_item(struct check *check, struct check_walk *walk, vo
 	if (state->composite && walk->length == LOCAL_PREFIX_BYTES)
 		return visit_header(check, walk, state, err);
 	enum ddb_code code = DDB_OK;
-	if (state->composite &&
-		(!state->within || memcmp(state->place, walk->key, sizeof state->place) != 0))
+	if (state->composite && (!state->within || memcmp(state->place, walk->key, sizeof state->place) != 0))
 		code = open_partition(check, state, walk->key, err);
 	if (!code)
 		code = check_value(check, walk, &value, &sound, err);
@@ -302,7 +307,8 @@ static enum ddb_code check_counters(struct check *check, struct table_check *sta
 		return DDB_OK;
 	if (state->counted)
 		check_problem(check,
-			"table %s: the counters are wrong: %llu items (%llu counted), %llu bytes (%llu counted), next "
+			"table %s: the counters are wrong: %llu items (%llu counted), %llu bytes (%llu "
+			"counted), next "
 			"serial %llu (%llu), generation %llu (%llu)",
 			state->name, (unsigned long long)told->items, (unsigned long long)right->items,
 			(unsigned long long)told->bytes, (unsigned long long)right->bytes,
@@ -395,7 +401,8 @@ static enum ddb_code alias_right(struct check *check, const struct local_table *
 	return local_get(check->view, &check->arena, key.bytes, key.length, false, &value, ret, err);
 }
 
-static enum ddb_code visit_alias(struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
+static enum ddb_code visit_alias(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
 {
 	const struct local_table *table = context;
 	struct store_value value;

@@ -1,6 +1,6 @@
 /*
- * The check of scratch files: entries, blocks, and that each has the other. A file with a damaged block is lost as a
- * whole: without the block it would read as zeros. See check.h.
+ * The check of scratch files: entries, blocks, and that each has the other. A file with a damaged block is
+ * lost as a whole: without the block it would read as zeros. See check.h.
  */
 #include "engine/local/check.h"
 #include "engine/local/scratch.h"
@@ -20,8 +20,8 @@ struct scratch_check {
 
 /* ---- Entries ---- */
 
-static enum ddb_code add_file(
-	struct scratch_check *state, const struct ddb_scratch_meta *meta, const uint8_t *key, struct ddb_error *err)
+static enum ddb_code add_file(struct scratch_check *state, const struct ddb_scratch_meta *meta,
+	const uint8_t *key, struct ddb_error *err)
 {
 	if (state->count == state->room) {
 		size_t room = state->room ? state->room * 2 : 64;
@@ -50,7 +50,8 @@ static bool entry_right(struct check *check, const struct check_walk *walk, cons
 	return memcmp(key, walk->key, sizeof key) == 0;
 }
 
-static enum ddb_code visit_entry(struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
+static enum ddb_code visit_entry(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
 {
 	struct store_value value;
 	struct ddb_scratch_meta meta;
@@ -138,7 +139,8 @@ static enum ddb_code check_block(struct check *check, struct check_walk *walk, s
 	return check_repair_record(check, &record, err);
 }
 
-static enum ddb_code visit_block(struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
+static enum ddb_code visit_block(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
 {
 	struct scratch_check *state = context;
 	struct store_value value;
@@ -148,9 +150,9 @@ static enum ddb_code visit_block(struct check *check, struct check_walk *walk, v
 		return check_delete(check, walk->key, walk->length, err);
 	}
 	struct file wanted = {.id = local_read_be(walk->key + 1, 8)};
-	struct file *file = state->count == 0
-		? NULL
-		: bsearch(&wanted, state->files, state->count, sizeof wanted, compare_files);
+	struct file *file = state->count == 0 ? NULL
+					      : bsearch(&wanted, state->files, state->count, sizeof wanted,
+							compare_files);
 	if (wanted.id > check->highest_scratch)
 		check->highest_scratch = wanted.id;
 	if (!file) {
@@ -160,7 +162,8 @@ static enum ddb_code visit_block(struct check *check, struct check_walk *walk, v
 	enum ddb_code code = check_value(check, walk, &value, &sound, err);
 	if (code)
 		return code;
-	return sound ? check_block(check, walk, file, &value, err) : lose_file(check, walk, file, wanted.id, err);
+	return sound ? check_block(check, walk, file, &value, err)
+		     : lose_file(check, walk, file, wanted.id, err);
 }
 
 /* ---- All ---- */

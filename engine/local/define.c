@@ -1,6 +1,6 @@
 /*
- * A provisional table gets its definition: every item is converted and filed anew under a new space, in one transaction,
- * and the old space goes the way of deleted tables. Serials, mtimes and the table's id stay.
+ * A provisional table gets its definition: every item is converted and filed anew under a new space, in one
+ * transaction, and the old space goes the way of deleted tables. Serials, mtimes and the table's id stay.
  */
 #include "engine/local/item.h"
 #include "engine/local/partition.h"
@@ -14,11 +14,11 @@ struct define {
 
 /* The re-filing of one table, in a run of the job. */
 struct refiling {
-	struct local_job *job; /* on the old table, for its counters */
-	struct local_job new_job; /* on the new one, with its own */
+	struct local_job *job;     /* on the old table, for its counters */
+	struct local_job new_job;  /* on the new one, with its own */
 	struct local_table *table; /* the new one */
 	const struct ddb_define_table *request;
-	uint64_t version; /* of all items: each changes once */
+	uint64_t version;           /* of all items: each changes once */
 	struct local_header header; /* of the partition that the walk is in */
 	bool header_known;
 	struct ddb_error first; /* refusal; DDB_OK: none so far */
@@ -50,8 +50,8 @@ static enum ddb_code write_refiled(struct refiling *refiling, const struct local
 }
 
 /* What the item becomes. The reason of a refusal is *err's, as everywhere. */
-static enum ddb_code convert(struct refiling *refiling, const struct store_value *record, struct local_item *ret,
-	struct ddb_error *err)
+static enum ddb_code convert(struct refiling *refiling, const struct store_value *record,
+	struct local_item *ret, struct ddb_error *err)
 {
 	const struct ddb_define_table *request = refiling->request;
 	struct ddb_arena *arena = &refiling->new_job.arena;
@@ -59,11 +59,10 @@ static enum ddb_code convert(struct refiling *refiling, const struct store_value
 	struct ddb_value item, converted;
 	enum ddb_code code = local_body_decode(arena, record->body, record->body_length, &item, err);
 	if (!code)
-		code = request->convert(
-			request->context, arena, request->definition, &item, &converted, err);
+		code = request->convert(request->context, arena, request->definition, &item, &converted, err);
 	if (!code)
-		code = local_item_prepare(refiling->job->engine, refiling->table, arena, &converted,
-			LOCAL_LIMIT_PUT, ret, err);
+		code = local_item_prepare(
+			refiling->job->engine, refiling->table, arena, &converted, LOCAL_LIMIT_PUT, ret, err);
 	if (!code)
 		code = local_item_find(refiling->job->txn, arena, &ret->key, false, &twin, err);
 	if (!code && twin.found)
@@ -93,7 +92,8 @@ static enum ddb_code refile_item(
 	return refiling->first.code ? DDB_OK : write_refiled(refiling, &item, &old, err);
 }
 
-/* Each write ends what a cursor knows, so every step seeks: `place` is the first key that the next record may have. */
+/* Each write ends what a cursor knows, so every step seeks: `place` is the first key that the next record may
+ * have. */
 static enum ddb_code refile_next(struct refiling *refiling, struct store_cursor *cursor, uint8_t *place,
 	size_t *place_length, bool *ret_more, struct ddb_error *err)
 {
@@ -165,8 +165,8 @@ static enum ddb_code new_space(struct store_txn *txn, uint32_t *ret, struct ddb_
 	return code ? code : local_totals_write(txn, &totals, err);
 }
 
-static enum ddb_code defined_table(
-	struct local_job *job, struct ddb_definition *definition, struct local_table **ret, struct ddb_error *err)
+static enum ddb_code defined_table(struct local_job *job, struct ddb_definition *definition,
+	struct local_table **ret, struct ddb_error *err)
 {
 	uint32_t space;
 	enum ddb_code code = new_space(job->txn, &space, err);
@@ -190,7 +190,8 @@ static enum ddb_code refile(struct refiling *refiling, bool *ret_rest, struct dd
 		.txn = job->txn,
 		.table = refiling->table,
 		.now = job->now,
-		.counters = {.next_serial = job->counters.next_serial, .generation = refiling->table->generation}};
+		.counters = {
+			.next_serial = job->counters.next_serial, .generation = refiling->table->generation}};
 	ddb_arena_init(&new_job->arena, LOCAL_ARENA_MAX);
 	refiling->version = local_next_version(job->engine, job->txn);
 	enum ddb_code code = refile_all(refiling, err);

@@ -21,7 +21,8 @@ static enum ddb_code check_attributes(const struct ddb_value *map, struct ddb_er
 		const struct ddb_attribute *attribute = &map->attributes[i];
 		if (attribute->name_length == 0)
 			return ddb_fail(err, DDB_VALIDATION,
-				"One or more parameter values were invalid: An attribute name must not be empty");
+				"One or more parameter values were invalid: An attribute name must not be "
+				"empty");
 		if (attribute->name_length > DDB_ATTRIBUTE_NAME_MAX)
 			return ddb_fail(err, DDB_VALIDATION,
 				"One or more parameter values were invalid: "
@@ -51,7 +52,8 @@ static enum ddb_code check_value(const struct ddb_value *value, struct ddb_error
 enum ddb_code local_item_check(const struct ddb_value *item, struct ddb_error *err)
 {
 	if (item->type != DDB_M)
-		return ddb_fail(err, DDB_VALIDATION, "One or more parameter values were invalid: An item is a map");
+		return ddb_fail(
+			err, DDB_VALIDATION, "One or more parameter values were invalid: An item is a map");
 	if (!ddb_value_nesting_ok(item))
 		return ddb_fail(err, DDB_VALIDATION,
 			"Nesting Levels have exceeded supported limits: "
@@ -190,7 +192,8 @@ enum ddb_code local_item_find(struct store_txn *txn, struct ddb_arena *arena, co
 	if (!code && result.found) {
 		const uint8_t *copy;
 		size_t copy_length;
-		code = local_head_decode(value.head, value.head_length, &result.meta, &copy, &copy_length, err);
+		code = local_head_decode(
+			value.head, value.head_length, &result.meta, &copy, &copy_length, err);
 		result.body = want_body ? value.body : NULL;
 		result.length = value.body_length;
 	}
@@ -217,8 +220,8 @@ enum ddb_code local_item_same(struct store_txn *txn, struct ddb_arena *arena, co
 	return DDB_OK;
 }
 
-enum ddb_code local_item_write(struct store_txn *txn, const struct local_key *key, const struct ddb_meta *meta,
-	const uint8_t *body, size_t length, struct ddb_error *err)
+enum ddb_code local_item_write(struct store_txn *txn, const struct local_key *key,
+	const struct ddb_meta *meta, const uint8_t *body, size_t length, struct ddb_error *err)
 {
 	uint8_t head[LOCAL_ITEM_HEAD_MAX];
 	size_t head_length = local_head_encode(meta, key, head);

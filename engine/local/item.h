@@ -1,9 +1,11 @@
 /*
- * An item's record: a head that can be read alone (who the item is, how large, since when) and the item itself as body.
- * Also what makes an item fit to be written: DynamoDB's limits, its place, its encoding. Nothing here writes.
+ * An item's record: a head that can be read alone (who the item is, how large, since when) and the item
+ * itself as body. Also what makes an item fit to be written: DynamoDB's limits, its place, its encoding.
+ * Nothing here writes.
  *
- * The head, little-endian: format 1, length of the key's copy 1, serial 8, version 8, mtime 8, size 4, rendered 2 * 4; then, in
- * a simple table, a copy of the key's bytes if short, so that a listing reads no bodies.
+ * The head, little-endian: format 1, length of the key's copy 1, serial 8, version 8, mtime 8, size 4,
+ * rendered 2 * 4; then, in a simple table, a copy of the key's bytes if short, so that a listing reads no
+ * bodies.
  */
 #ifndef LOCAL_ITEM_H
 #define LOCAL_ITEM_H

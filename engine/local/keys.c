@@ -15,7 +15,8 @@ enum ddb_code local_definition(
 {
 	if (!table->definition)
 		return ddb_fail(err, DDB_VALIDATION,
-			"One or more parameter values were invalid: The table has no key yet: %s", table->name);
+			"One or more parameter values were invalid: The table has no key yet: %s",
+			table->name);
 	*ret = table->definition;
 	return DDB_OK;
 }
@@ -28,7 +29,8 @@ static enum ddb_code check_filled(
 	if (value->count > 0)
 		return DDB_OK;
 	return ddb_fail(err, DDB_VALIDATION,
-		"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+		"One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+		"contain an "
 		"empty %s value. Key: %s",
 		value->type == DDB_B ? "binary" : "string", local_attribute_label(attribute));
 }
@@ -53,12 +55,13 @@ static enum ddb_code check_content(const struct ddb_key_attribute *attribute, bo
 	return code ? code : check_size(is_range, value, err);
 }
 
-enum ddb_code local_key_value_check(
-	const struct ddb_key_attribute *attribute, bool is_range, const struct ddb_value *value, struct ddb_error *err)
+enum ddb_code local_key_value_check(const struct ddb_key_attribute *attribute, bool is_range,
+	const struct ddb_value *value, struct ddb_error *err)
 {
 	if (value->type != attribute->type)
 		return ddb_fail(err, DDB_VALIDATION,
-			"One or more parameter values were invalid: Condition parameter type does not match schema "
+			"One or more parameter values were invalid: Condition parameter type does not match "
+			"schema "
 			"type");
 	return check_content(attribute, is_range, value, err);
 }
@@ -73,7 +76,8 @@ static enum ddb_code item_attribute(const struct ddb_value *item, const struct d
 			local_attribute_label(attribute));
 	if (value->type != attribute->type)
 		return ddb_fail(err, DDB_VALIDATION,
-			"One or more parameter values were invalid: Type mismatch for key %s expected: %s actual: %s",
+			"One or more parameter values were invalid: Type mismatch for key %s expected: %s "
+			"actual: %s",
 			local_attribute_label(attribute), ddb_type_name(attribute->type),
 			ddb_type_name((enum ddb_type)value->type));
 	*ret = *value;
@@ -138,8 +142,8 @@ void local_space_key(enum local_kind kind, uint32_t space, uint8_t ret[LOCAL_SPA
 	local_write_be(ret + 1, space, 4);
 }
 
-void local_key_make(struct store *store, uint32_t space, const struct ddb_value *hash, const struct ddb_value *range,
-	struct local_key *ret)
+void local_key_make(struct store *store, uint32_t space, const struct ddb_value *hash,
+	const struct ddb_value *range, struct local_key *ret)
 {
 	uint8_t input[4 + 1 + DDB_HASH_KEY_MAX];
 	assert(hash->count <= DDB_HASH_KEY_MAX && (!range || range->count <= DDB_RANGE_KEY_MAX));
@@ -180,7 +184,8 @@ size_t local_key_after_prefix(const uint8_t *prefix, size_t length, uint8_t *ret
 /*
  * The first hash of segment k of n is ceil(k * 2^64 / n): every hash is in exactly one segment, for every n.
  */
-size_t local_segment_key(uint32_t space, uint32_t segment, uint32_t segments, uint8_t ret[LOCAL_SEGMENT_KEY_BYTES])
+size_t local_segment_key(
+	uint32_t space, uint32_t segment, uint32_t segments, uint8_t ret[LOCAL_SEGMENT_KEY_BYTES])
 {
 	uint8_t prefix[LOCAL_SPACE_BYTES];
 	local_space_key(LOCAL_ITEM, space, prefix);

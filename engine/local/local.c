@@ -1,6 +1,6 @@
 /*
- * The local engine as a whole: opening, closing, its row of operations, and how an operation gets at a table and a
- * transaction. See local_private.h.
+ * The local engine as a whole: opening, closing, its row of operations, and how an operation gets at a table
+ * and a transaction. See local_private.h.
  */
 #include "engine/local/local_private.h"
 
@@ -11,7 +11,7 @@
 #include <time.h>
 
 enum {
-	ATTEMPTS_MAX = 64,       /* each stale one is another thread's change of the table */
+	ATTEMPTS_MAX = 64,         /* each stale one is another thread's change of the table */
 	PURGE_ROUNDS_AT_OPEN = 64, /* some 250,000 records: a second or so */
 };
 
@@ -95,8 +95,7 @@ struct change_run {
 static enum ddb_code change_counted(struct local_job *job, struct change_run *run, struct ddb_error *err)
 {
 	bool found;
-	enum ddb_code code =
-		local_counters_read(job->txn, job->table->space, &job->counters, &found, err);
+	enum ddb_code code = local_counters_read(job->txn, job->table->space, &job->counters, &found, err);
 	if (code)
 		return code;
 	run->stale = !found || job->counters.generation != job->table->generation;
@@ -134,8 +133,8 @@ enum ddb_code local_change_table(struct local_engine *engine, const struct local
 }
 
 /*
- * The number of commit and job above, the change's within the job below. What was given is remembered also when its
- * job runs again: numbers may be skipped, never repeated.
+ * The number of commit and job above, the change's within the job below. What was given is remembered also
+ * when its job runs again: numbers may be skipped, never repeated.
  */
 uint64_t local_next_version(struct local_engine *engine, const struct store_txn *txn)
 {
@@ -257,8 +256,8 @@ static enum ddb_code open_parts(struct local_engine *engine, const char *path,
 	return code;
 }
 
-enum ddb_code ddb_local_open(
-	const char *path, const struct ddb_local_options *options, struct ddb_engine **ret, struct ddb_error *err)
+enum ddb_code ddb_local_open(const char *path, const struct ddb_local_options *options,
+	struct ddb_engine **ret, struct ddb_error *err)
 {
 	struct local_engine *engine = calloc(1, sizeof *engine);
 	if (!engine)

@@ -1,8 +1,9 @@
 /*
- * What the files of the local engine share: the engine itself, and how an operation finds its table and changes it.
- * Every operation is an attempt on a table as it was just described; should the table turn out, inside the transaction,
- * to have been deleted or redefined since, the attempt is stale and is made again with the table of now.
- * Nothing in memory is changed by a job before its commit, so that jobs may be run again.
+ * What the files of the local engine share: the engine itself, and how an operation finds its table and
+ * changes it. Every operation is an attempt on a table as it was just described; should the table turn out,
+ * inside the transaction, to have been deleted or redefined since, the attempt is stale and is made again
+ * with the table of now. Nothing in memory is changed by a job before its commit, so that jobs may be run
+ * again.
  */
 #ifndef LOCAL_PRIVATE_H
 #define LOCAL_PRIVATE_H
@@ -12,11 +13,11 @@
 #include "engine/store/store.h"
 
 enum {
-	LOCAL_ARENA_MAX = 64 << 20,  /* of one item's work: its tree is at most some 13 MiB */
-	LOCAL_LIST_MAX = 10000,      /* entries of one listing, whatever the caller's limit */
-	LOCAL_PURGE_RECORDS = 4000,  /* removed in one transaction */
-	LOCAL_VERSION_BITS = 12,     /* of an item's version: the change's number within its job */
-	LOCAL_DEFAULT_MODE = 0644,   /* of a scratch file that was an item */
+	LOCAL_ARENA_MAX = 64 << 20, /* of one item's work: its tree is at most some 13 MiB */
+	LOCAL_LIST_MAX = 10000,     /* entries of one listing, whatever the caller's limit */
+	LOCAL_PURGE_RECORDS = 4000, /* removed in one transaction */
+	LOCAL_VERSION_BITS = 12,    /* of an item's version: the change's number within its job */
+	LOCAL_DEFAULT_MODE = 0644,  /* of a scratch file that was an item */
 };
 
 struct local_engine {
@@ -55,10 +56,11 @@ enum ddb_code local_damaged(struct ddb_error *err, const char *what);
 typedef enum ddb_code local_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err);
 
-/* Makes attempts on the table of that name until one is not stale. An item operation words a missing table differently. */
+/* Makes attempts on the table of that name until one is not stale. An item operation words a missing table
+ * differently. */
 enum local_wording { LOCAL_OF_TABLE, LOCAL_OF_ITEM };
-DDB_MUST_CHECK enum ddb_code local_on_table(struct local_engine *engine, const char *name, enum local_wording wording,
-	local_attempt *attempt, void *context, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code local_on_table(struct local_engine *engine, const char *name,
+	enum local_wording wording, local_attempt *attempt, void *context, struct ddb_error *err);
 
 /* In a view: DDB_OK, or LOCAL_STALE when the table's records are no longer (all) there. */
 DDB_MUST_CHECK enum ddb_code local_alive(
@@ -87,16 +89,18 @@ uint64_t local_next_version(struct local_engine *engine, const struct store_txn 
 
 /* ---- Operations, as in engine.h ---- */
 
-enum ddb_code local_create_table(struct ddb_engine *, const char *, struct ddb_definition *, struct ddb_error *);
-enum ddb_code local_describe_table(struct ddb_engine *, const char *, struct ddb_table **, struct ddb_error *);
+enum ddb_code local_create_table(
+	struct ddb_engine *, const char *, struct ddb_definition *, struct ddb_error *);
+enum ddb_code local_describe_table(
+	struct ddb_engine *, const char *, struct ddb_table **, struct ddb_error *);
 enum ddb_code local_count_table(
 	struct ddb_engine *, const char *, struct ddb_table_counts *, struct ddb_error *);
-enum ddb_code local_update_table(struct ddb_engine *, const char *, struct ddb_definition *, struct ddb_error *);
+enum ddb_code local_update_table(
+	struct ddb_engine *, const char *, struct ddb_definition *, struct ddb_error *);
 enum ddb_code local_delete_table(struct ddb_engine *, const char *, struct ddb_error *);
 enum ddb_code local_list_tables(struct ddb_engine *, struct ddb_arena *, const char *, uint32_t,
 	struct ddb_table_names *, struct ddb_error *);
-enum ddb_code local_settle_table(
-	struct ddb_engine *, const char *, enum ddb_provisional, struct ddb_error *);
+enum ddb_code local_settle_table(struct ddb_engine *, const char *, enum ddb_provisional, struct ddb_error *);
 enum ddb_code local_define_table(struct ddb_engine *, const struct ddb_define_table *, struct ddb_error *);
 
 enum ddb_code local_put_item(
@@ -111,11 +115,11 @@ enum ddb_code local_update_item(
 	struct ddb_engine *, const struct ddb_update_item *, struct ddb_put_result *, struct ddb_error *);
 enum ddb_code local_move_item(struct ddb_engine *, const struct ddb_move_item *, struct ddb_error *);
 enum ddb_code local_set_mtime(struct ddb_engine *, const struct ddb_set_mtime *, struct ddb_error *);
-enum ddb_code local_query(struct ddb_engine *, struct ddb_arena *, const struct ddb_query *, struct ddb_page *,
-	struct ddb_error *);
+enum ddb_code local_query(struct ddb_engine *, struct ddb_arena *, const struct ddb_query *,
+	struct ddb_page *, struct ddb_error *);
 
-enum ddb_code local_list_partitions(struct ddb_engine *, struct ddb_arena *, const struct ddb_list_partitions *,
-	struct ddb_partitions *, struct ddb_error *);
+enum ddb_code local_list_partitions(struct ddb_engine *, struct ddb_arena *,
+	const struct ddb_list_partitions *, struct ddb_partitions *, struct ddb_error *);
 enum ddb_code local_get_partition(struct ddb_engine *, const char *, const struct ddb_value *,
 	struct ddb_partition *, struct ddb_error *);
 enum ddb_code local_find_alias(struct ddb_engine *, struct ddb_arena *, const struct ddb_find_alias *,
@@ -125,10 +129,10 @@ enum ddb_code local_scratch_create(struct ddb_engine *, const struct ddb_scratch
 	struct ddb_scratch_meta *, struct ddb_error *);
 enum ddb_code local_scratch_stat(
 	struct ddb_engine *, const struct ddb_scratch_name *, struct ddb_scratch_meta *, struct ddb_error *);
-enum ddb_code local_scratch_read(struct ddb_engine *, const struct ddb_scratch_name *, uint64_t, void *, size_t,
-	size_t *, struct ddb_error *);
-enum ddb_code local_scratch_write(struct ddb_engine *, const struct ddb_scratch_name *, uint64_t, const void *,
-	size_t, struct ddb_error *);
+enum ddb_code local_scratch_read(struct ddb_engine *, const struct ddb_scratch_name *, uint64_t, void *,
+	size_t, size_t *, struct ddb_error *);
+enum ddb_code local_scratch_write(struct ddb_engine *, const struct ddb_scratch_name *, uint64_t,
+	const void *, size_t, struct ddb_error *);
 enum ddb_code local_scratch_truncate(
 	struct ddb_engine *, const struct ddb_scratch_name *, uint64_t, struct ddb_error *);
 enum ddb_code local_scratch_set(

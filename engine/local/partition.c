@@ -20,8 +20,8 @@ bool local_is_composite(const struct ddb_table *table)
 
 /* ---- Records ---- */
 
-static enum ddb_code put_value(struct store_txn *txn, const uint8_t *key, size_t key_length, const uint8_t *head,
-	size_t head_length, const struct ddb_value *value, struct ddb_error *err)
+static enum ddb_code put_value(struct store_txn *txn, const uint8_t *key, size_t key_length,
+	const uint8_t *head, size_t head_length, const struct ddb_value *value, struct ddb_error *err)
 {
 	DDB_BUFFER_AUTO struct ddb_buffer body = {0};
 	ddb_buffer_init(&body, VALUE_RECORD_MAX);
@@ -63,12 +63,13 @@ enum ddb_code local_value_decode(struct ddb_arena *arena, const struct store_val
 	return DDB_OK;
 }
 
-size_t local_alias_key(struct local_engine *engine, const struct local_table *table, const struct local_key *key,
-	bool range, uint8_t ret[LOCAL_ALIAS_KEY_MAX])
+size_t local_alias_key(struct local_engine *engine, const struct local_table *table,
+	const struct local_key *key, bool range, uint8_t ret[LOCAL_ALIAS_KEY_MAX])
 {
 	uint8_t alias[DDB_ALIAS_BYTES];
 	const struct ddb_value *value = range ? &key->range : &key->hash;
-	if (!engine->hooks || !engine->hooks->alias || !engine->hooks->alias(table->table, value, range, alias))
+	if (!engine->hooks || !engine->hooks->alias ||
+		!engine->hooks->alias(table->table, value, range, alias))
 		return 0;
 	size_t length = range ? LOCAL_PREFIX_BYTES : LOCAL_SPACE_BYTES;
 	memcpy(ret, key->bytes, length);
@@ -194,8 +195,8 @@ static struct ddb_partition *list_slot(struct partition_list *list, struct ddb_a
 {
 	if (list->page.count == list->room) {
 		size_t room = list->room ? list->room * 2 : 16;
-		struct ddb_partition *grown = ddb_arena_grow(arena, list->page.partitions,
-			list->room * sizeof *grown, room * sizeof *grown);
+		struct ddb_partition *grown = ddb_arena_grow(
+			arena, list->page.partitions, list->room * sizeof *grown, room * sizeof *grown);
 		if (!grown)
 			return NULL;
 		list->page.partitions = grown;
@@ -247,7 +248,8 @@ static enum ddb_code list_all(struct store_cursor *cursor, struct ddb_arena *are
 		/* A partition whose header is lost or cannot be read has no name. */
 		bool headed = length == LOCAL_PREFIX_BYTES;
 		place_length = local_key_after_prefix(key, LOCAL_PREFIX_BYTES, place);
-		code = headed ? list_one(cursor, arena, table->table->definition->hash.type, list, err) : DDB_DAMAGED;
+		code = headed ? list_one(cursor, arena, table->table->definition->hash.type, list, err)
+			      : DDB_DAMAGED;
 		if (code == DDB_DAMAGED)
 			list->page.damaged++;
 		else if (code)
@@ -276,8 +278,7 @@ static enum ddb_code list_in(struct store_txn *view, struct listing *listing, co
 	uint8_t *place, size_t place_length, struct ddb_error *err)
 {
 	uint32_t limit = listing->request->limit;
-	struct partition_list list = {
-		.limit = limit > 0 && limit < LOCAL_LIST_MAX ? limit : LOCAL_LIST_MAX};
+	struct partition_list list = {.limit = limit > 0 && limit < LOCAL_LIST_MAX ? limit : LOCAL_LIST_MAX};
 	enum ddb_code code = local_alive(view, table, err);
 	struct store_cursor *cursor;
 	if (!code)

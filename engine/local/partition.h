@@ -1,7 +1,8 @@
 /*
- * What stands beside the items of a table: the header of each partition that has items, and the aliases of keys whose
- * file names must be found by digest. Headers and aliases of partition keys come with a partition's first item and go with
- * its last; aliases of other keys come and go with their item. Within the caller's write transaction.
+ * What stands beside the items of a table: the header of each partition that has items, and the aliases of
+ * keys whose file names must be found by digest. Headers and aliases of partition keys come with a
+ * partition's first item and go with its last; aliases of other keys come and go with their item. Within the
+ * caller's write transaction.
  */
 #ifndef LOCAL_PARTITION_H
 #define LOCAL_PARTITION_H
@@ -14,7 +15,8 @@ struct local_header {
 	int64_t mtime_ns;
 };
 
-/* A new item is under that key: header and aliases. A new header takes over `inherit`, or (NULL) a serial of the job's. */
+/* A new item is under that key: header and aliases. A new header takes over `inherit`, or (NULL) a serial of
+ * the job's. */
 DDB_MUST_CHECK enum ddb_code local_place_enter(struct local_job *job, const struct local_key *key,
 	const struct local_header *inherit, struct ddb_error *err);
 /* The item under that key is gone. */
@@ -33,8 +35,8 @@ DDB_MUST_CHECK enum ddb_code local_value_decode(struct ddb_arena *arena, const s
 	enum ddb_type type, struct ddb_value *ret, struct ddb_error *err);
 
 /* The store key of a value's alias; 0 when it has none. `range`: of the sort key, else of the other. */
-size_t local_alias_key(struct local_engine *engine, const struct local_table *table, const struct local_key *key,
-	bool range, uint8_t ret[LOCAL_ALIAS_KEY_MAX]);
+size_t local_alias_key(struct local_engine *engine, const struct local_table *table,
+	const struct local_key *key, bool range, uint8_t ret[LOCAL_ALIAS_KEY_MAX]);
 DDB_MUST_CHECK enum ddb_code local_alias_write(struct store_txn *txn, const uint8_t *key, size_t key_length,
 	const struct ddb_value *value, struct ddb_error *err);
 

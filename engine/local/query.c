@@ -1,6 +1,7 @@
 /*
- * Reading items: one by its key, or a page of those in a range of keys. Partition, bounds, segment and start key become one
- * half-open range of store keys, which a cursor walks; where only keys are wanted, bodies stay unread.
+ * Reading items: one by its key, or a page of those in a range of keys. Partition, bounds, segment and start
+ * key become one half-open range of store keys, which a cursor walks; where only keys are wanted, bodies stay
+ * unread.
  */
 #include "engine/local/item.h"
 #include "engine/local/partition.h"
@@ -17,8 +18,8 @@ struct get {
 	struct ddb_get_result result;
 };
 
-static enum ddb_code get_in(struct store_txn *view, const struct local_table *table, const struct local_key *key,
-	struct get *get, struct ddb_error *err)
+static enum ddb_code get_in(struct store_txn *view, const struct local_table *table,
+	const struct local_key *key, struct get *get, struct ddb_error *err)
 {
 	struct local_found found;
 	bool whole = !get->request->meta_only;
@@ -40,8 +41,8 @@ static enum ddb_code get_attempt(
 	struct get *get = context;
 	struct local_key key;
 	struct store_txn *view;
-	enum ddb_code code = local_key_of_map(
-		engine->store, table->table, table->space, &get->request->key, &key, err);
+	enum ddb_code code =
+		local_key_of_map(engine->store, table->table, table->space, &get->request->key, &key, err);
 	if (!code)
 		code = store_view(engine->store, &view, err);
 	if (code)
@@ -152,7 +153,8 @@ static enum ddb_code query_bounds(struct local_engine *engine, const struct loca
 		code = bound_place(
 			engine, table, query, &query->lower, !query->lower.inclusive, &ret->from, err);
 	if (!code && query->upper.given)
-		code = bound_place(engine, table, query, &query->upper, query->upper.inclusive, &ret->to, err);
+		code = bound_place(
+			engine, table, query, &query->upper, query->upper.inclusive, &ret->to, err);
 	return code;
 }
 
@@ -198,7 +200,8 @@ static enum ddb_code check_segment(const struct ddb_query *query, struct ddb_err
 {
 	if (query->segments > LOCAL_SEGMENTS_MAX)
 		return ddb_fail(err, DDB_VALIDATION,
-			"1 validation error detected: Value '%u' at 'totalSegments' failed to satisfy constraint: "
+			"1 validation error detected: Value '%u' at 'totalSegments' failed to satisfy "
+			"constraint: "
 			"Member must have value less than or equal to %d",
 			query->segments, LOCAL_SEGMENTS_MAX);
 	if (query->segments > 0 && query->segment >= query->segments)
@@ -257,8 +260,9 @@ struct walk {
 	bool composite;
 	size_t page_bytes, bytes, room;
 	struct ddb_page page;
-	struct ddb_attribute names[2]; /* keys_only: the key attributes in canonical order, names in the arena */
-	unsigned hash_at;              /* which of them is the partition key */
+	struct ddb_attribute
+		names[2]; /* keys_only: the key attributes in canonical order, names in the arena */
+	unsigned hash_at; /* which of them is the partition key */
 	/* keys_only: the partition that the walk is in, whose value is not in its items' store keys */
 	bool partition_known;
 	uint8_t partition_place[LOCAL_PREFIX_BYTES];
@@ -379,8 +383,8 @@ static enum ddb_code read_key(struct walk *walk, const uint8_t *key, size_t key_
 	if (!walk->composite)
 		return simple_value(walk, copy, copy_length, hash, err);
 	struct ddb_value range;
-	enum ddb_code code = local_key_value(walk->table->table->definition->range.type, key + LOCAL_PREFIX_BYTES,
-		key_length - LOCAL_PREFIX_BYTES, &range, err);
+	enum ddb_code code = local_key_value(walk->table->table->definition->range.type,
+		key + LOCAL_PREFIX_BYTES, key_length - LOCAL_PREFIX_BYTES, &range, err);
 	if (!code)
 		code = keep_value(walk, &range, &attributes[!walk->hash_at].value, err);
 	return code ? code : partition_value(walk, key, hash, err);
@@ -410,7 +414,8 @@ static bool page_full(const struct walk *walk, const struct ddb_meta *next)
 }
 
 /* The item at the cursor joins the page, or finds it full. */
-static enum ddb_code read_entry(struct walk *walk, const uint8_t *key, size_t key_length, struct ddb_error *err)
+static enum ddb_code read_entry(
+	struct walk *walk, const uint8_t *key, size_t key_length, struct ddb_error *err)
 {
 	bool whole = !walk->query->keys_only;
 	struct ddb_entry *entry = NULL;
@@ -471,7 +476,7 @@ static enum ddb_code walk_on(struct walk *walk, bool *ret_found, struct ddb_erro
 static bool walk_within(const struct walk *walk, const uint8_t *key, size_t length)
 {
 	return place_compare(&walk->range->from, key, length) <= 0 &&
-		place_compare(&walk->range->to, key, length) > 0;
+	       place_compare(&walk->range->to, key, length) > 0;
 }
 
 static enum ddb_code walk_range(struct walk *walk, struct ddb_error *err)
@@ -485,7 +490,8 @@ static enum ddb_code walk_range(struct walk *walk, struct ddb_error *err)
 		store_cursor_key(walk->cursor, &key, &length);
 		if (!walk_within(walk, key, length))
 			return DDB_OK;
-		walk->page.more = limit > 0 && walk->page.count == limit; /* a header, too, has an item behind it */
+		walk->page.more =
+			limit > 0 && walk->page.count == limit; /* a header, too, has an item behind it */
 		if (walk->page.more)
 			return DDB_OK;
 		code = add_entry(walk, key, length, err);

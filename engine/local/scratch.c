@@ -1,6 +1,7 @@
 /*
- * Scratch files: an entry under directory and name, and blocks under the entry's id, so that a rename moves one record.
- * A block that is absent, or shorter than the file, reads as zeros there. All sizes count as they show, holes included.
+ * Scratch files: an entry under directory and name, and blocks under the entry's id, so that a rename moves
+ * one record. A block that is absent, or shorter than the file, reads as zeros there. All sizes count as they
+ * show, holes included.
  */
 #include "engine/local/scratch.h"
 
@@ -68,7 +69,8 @@ static enum ddb_code file_find(struct local_engine *engine, struct store_txn *tx
 	struct store_value value;
 	*ret = (struct file){.engine = engine, .txn = txn, .arena = arena, .name = name->name};
 	local_scratch_key(engine->store, name->directory, name->name, strlen(name->name), ret->key);
-	enum ddb_code code = local_get(txn, arena, ret->key, sizeof ret->key, false, &value, &ret->found, err);
+	enum ddb_code code =
+		local_get(txn, arena, ret->key, sizeof ret->key, false, &value, &ret->found, err);
 	return code || !ret->found ? code : local_scratch_decode(&value, &ret->meta, err);
 }
 
@@ -93,8 +95,8 @@ static enum ddb_code file_write(const struct file *file, struct ddb_error *err)
 }
 
 /* The total of all files, for one that goes from `old` to `new_` bytes. */
-static enum ddb_code count_bytes(
-	struct local_engine *engine, struct store_txn *txn, uint64_t old, uint64_t new_, struct ddb_error *err)
+static enum ddb_code count_bytes(struct local_engine *engine, struct store_txn *txn, uint64_t old,
+	uint64_t new_, struct ddb_error *err)
 {
 	struct local_totals totals;
 	if (old == new_)
@@ -129,8 +131,8 @@ static void block_key(uint64_t id, uint64_t number, uint8_t ret[LOCAL_BLOCK_KEY_
 }
 
 /* *ret NULL: all zeros. */
-static enum ddb_code block_read(const struct file *file, uint64_t number, const uint8_t **ret, size_t *ret_length,
-	struct ddb_error *err)
+static enum ddb_code block_read(const struct file *file, uint64_t number, const uint8_t **ret,
+	size_t *ret_length, struct ddb_error *err)
 {
 	uint8_t key[LOCAL_BLOCK_KEY_BYTES];
 	struct store_value value;
@@ -157,8 +159,8 @@ static enum ddb_code block_write(
 }
 
 /* Writes a part of a block over what is there. */
-static enum ddb_code block_patch(const struct file *file, uint64_t number, size_t offset, const uint8_t *bytes,
-	size_t length, struct ddb_error *err)
+static enum ddb_code block_patch(const struct file *file, uint64_t number, size_t offset,
+	const uint8_t *bytes, size_t length, struct ddb_error *err)
 {
 	const uint8_t *old;
 	size_t old_length;
@@ -277,7 +279,8 @@ enum ddb_code local_scratch_consume(struct local_engine *engine, struct store_tx
 
 static enum ddb_code too_long(struct ddb_error *err)
 {
-	return ddb_fail(err, DDB_ITEM_TOO_LARGE, "A scratch file may have at most %d bytes", DDB_SCRATCH_FILE_MAX);
+	return ddb_fail(
+		err, DDB_ITEM_TOO_LARGE, "A scratch file may have at most %d bytes", DDB_SCRATCH_FILE_MAX);
 }
 
 enum ddb_code local_scratch_keep(struct local_engine *engine, struct store_txn *txn,
@@ -368,8 +371,8 @@ static enum ddb_code create_change(struct file *file, struct scratch_change *wha
 	return code ? code : file_write(file, err);
 }
 
-enum ddb_code local_scratch_create(struct ddb_engine *engine, const struct ddb_scratch_name *name, uint32_t mode,
-	bool exclusive, struct ddb_scratch_meta *ret, struct ddb_error *err)
+enum ddb_code local_scratch_create(struct ddb_engine *engine, const struct ddb_scratch_name *name,
+	uint32_t mode, bool exclusive, struct ddb_scratch_meta *ret, struct ddb_error *err)
 {
 	struct scratch_change what = {
 		.name = name, .change = create_change, .mode = mode, .exclusive = exclusive};
@@ -396,8 +399,8 @@ static enum ddb_code write_change(struct file *file, struct scratch_change *what
 	return file_write(file, err);
 }
 
-enum ddb_code local_scratch_write(struct ddb_engine *engine, const struct ddb_scratch_name *name, uint64_t offset,
-	const void *bytes, size_t length, struct ddb_error *err)
+enum ddb_code local_scratch_write(struct ddb_engine *engine, const struct ddb_scratch_name *name,
+	uint64_t offset, const void *bytes, size_t length, struct ddb_error *err)
 {
 	if (offset > DDB_SCRATCH_FILE_MAX || length > DDB_SCRATCH_FILE_MAX - offset)
 		return too_long(err);
@@ -441,8 +444,8 @@ static enum ddb_code set_change(struct file *file, struct scratch_change *what, 
 	return file_write(file, err);
 }
 
-enum ddb_code local_scratch_set(struct ddb_engine *engine, const struct ddb_scratch_name *name, int64_t mtime_ns,
-	uint32_t mode, struct ddb_error *err)
+enum ddb_code local_scratch_set(struct ddb_engine *engine, const struct ddb_scratch_name *name,
+	int64_t mtime_ns, uint32_t mode, struct ddb_error *err)
 {
 	struct scratch_change what = {.name = name, .change = set_change, .mtime_ns = mtime_ns, .mode = mode};
 	return change_scratch(engine, &what, err);
@@ -544,8 +547,8 @@ static enum ddb_code look_bytes(const struct file *file, void *context, struct d
 	return read_bytes(file, read->offset, read->buffer, read->length, err);
 }
 
-enum ddb_code local_scratch_read(struct ddb_engine *engine, const struct ddb_scratch_name *name, uint64_t offset,
-	void *buffer, size_t length, size_t *ret_length, struct ddb_error *err)
+enum ddb_code local_scratch_read(struct ddb_engine *engine, const struct ddb_scratch_name *name,
+	uint64_t offset, void *buffer, size_t length, size_t *ret_length, struct ddb_error *err)
 {
 	struct scratch_read read = {.offset = offset, .buffer = buffer, .length = length};
 	enum ddb_code code = look(engine, name, look_bytes, &read, err);

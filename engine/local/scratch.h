@@ -1,6 +1,6 @@
 /*
- * Scratch files within another operation's write transaction: what renames between items and scratch files need.
- * The operations on scratch files themselves are the engine's.
+ * Scratch files within another operation's write transaction: what renames between items and scratch files
+ * need. The operations on scratch files themselves are the engine's.
  */
 #ifndef LOCAL_SCRATCH_H
 #define LOCAL_SCRATCH_H

@@ -1,6 +1,6 @@
 /*
- * Operations on tables as wholes, and the purging of what deleted ones leave behind: a table is gone with one small
- * commit; its records follow in bounded steps that a crash may interrupt anywhere.
+ * Operations on tables as wholes, and the purging of what deleted ones leave behind: a table is gone with one
+ * small commit; its records follow in bounded steps that a crash may interrupt anywhere.
  */
 #include "engine/local/keys.h"
 #include "engine/local/local_private.h"
@@ -251,8 +251,8 @@ static enum ddb_code redefine_attempt(
 	return code;
 }
 
-static enum ddb_code update_check(const struct ddb_table *table, const struct redefinition *what, bool *ret_same,
-	struct ddb_error *err)
+static enum ddb_code update_check(
+	const struct ddb_table *table, const struct redefinition *what, bool *ret_same, struct ddb_error *err)
 {
 	if (table->provisional != DDB_DEFINED)
 		return ddb_fail(err, DDB_VALIDATION,
@@ -269,16 +269,15 @@ enum ddb_code local_update_table(
 	return local_on_table(local_of(base), name, LOCAL_OF_TABLE, redefine_attempt, &what, err);
 }
 
-static enum ddb_code settle_check(const struct ddb_table *table, const struct redefinition *what, bool *ret_same,
-	struct ddb_error *err)
+static enum ddb_code settle_check(
+	const struct ddb_table *table, const struct redefinition *what, bool *ret_same, struct ddb_error *err)
 {
 	if (table->provisional == DDB_PROVISIONAL)
 		return DDB_OK;
 	*ret_same = table->definition->has_range == (what->kind == DDB_PROVISIONAL_COMPOSITE);
 	if (*ret_same)
 		return DDB_OK;
-	return ddb_fail(err, DDB_VALIDATION,
-		"One or more parameter values were invalid: The table %s: %s",
+	return ddb_fail(err, DDB_VALIDATION, "One or more parameter values were invalid: The table %s: %s",
 		table->definition->has_range ? "has a sort key" : "has no sort key", table->name);
 }
 
@@ -286,7 +285,8 @@ enum ddb_code local_settle_table(
 	struct ddb_engine *base, const char *name, enum ddb_provisional kind, struct ddb_error *err)
 {
 	if (kind != DDB_PROVISIONAL_SIMPLE && kind != DDB_PROVISIONAL_COMPOSITE)
-		return ddb_fail(err, DDB_VALIDATION, "One or more parameter values were invalid: No kind of table");
+		return ddb_fail(
+			err, DDB_VALIDATION, "One or more parameter values were invalid: No kind of table");
 	struct redefinition what = {.check = settle_check, .kind = kind};
 	enum ddb_code code = local_stand_in(kind, &what.definition, err);
 	if (code)
@@ -314,7 +314,8 @@ static enum ddb_code date_job(struct local_job *job, void *context, struct ddb_e
 	return local_catalog_write(job->txn, draft, err);
 }
 
-enum ddb_code local_table_date(struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
+enum ddb_code local_table_date(
+	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
 {
 	const int64_t *changed_ns = context;
 	if (table->table->changed_ns == *changed_ns)
@@ -384,8 +385,8 @@ enum ddb_code local_tombstone_write(struct store_txn *txn, uint32_t space, struc
 }
 
 /* The first key with that prefix; *ret_length 0 when there is none. */
-static enum ddb_code first_key(struct store_txn *txn, const uint8_t *prefix, size_t prefix_length, uint8_t *ret,
-	size_t *ret_length, struct ddb_error *err)
+static enum ddb_code first_key(struct store_txn *txn, const uint8_t *prefix, size_t prefix_length,
+	uint8_t *ret, size_t *ret_length, struct ddb_error *err)
 {
 	struct store_cursor *cursor;
 	bool found;

@@ -1,7 +1,7 @@
 /*
- * The operations that change items. What needs no store is checked and made before the write transaction; inside it the
- * old record is read, the refusals come, and only then is anything written.
- * An item's version changes with its document, so setting an mtime (or writing what is there already) keeps it.
+ * The operations that change items. What needs no store is checked and made before the write transaction;
+ * inside it the old record is read, the refusals come, and only then is anything written. An item's version
+ * changes with its document, so setting an mtime (or writing what is there already) keeps it.
  */
 #include "engine/local/item.h"
 #include "engine/local/partition.h"
@@ -49,8 +49,8 @@ static enum ddb_code store_item(struct local_job *job, const struct local_item *
 }
 
 /* Puts the item over what was found there; an equal one only gets the new mtime. */
-static enum ddb_code put_over(struct local_job *job, const struct local_item *item, const struct local_found *old,
-	int64_t mtime_ns, struct ddb_put_result *ret, struct ddb_error *err)
+static enum ddb_code put_over(struct local_job *job, const struct local_item *item,
+	const struct local_found *old, int64_t mtime_ns, struct ddb_put_result *ret, struct ddb_error *err)
 {
 	struct ddb_put_result result = {.replaced = old->found};
 	enum ddb_code code = local_item_same(job->txn, &job->arena, item, old, &result.unchanged, err);
@@ -88,7 +88,8 @@ static enum ddb_code put_change(struct local_job *job, void *context, struct ddb
 		code = local_scratch_consume(job->engine, job->txn, request->consume, err);
 	if (code)
 		return code;
-	return put_over(job, &put->item, &old, request->mtime_ns ? request->mtime_ns : job->now, &put->result, err);
+	return put_over(
+		job, &put->item, &old, request->mtime_ns ? request->mtime_ns : job->now, &put->result, err);
 }
 
 static enum ddb_code put_attempt(
@@ -120,12 +121,14 @@ struct batch {
 	size_t done;              /* committed */
 	struct local_item *items; /* of one transaction */
 	size_t count, written;
-	struct ddb_error unprepared; /* why the item after these could not be prepared; DDB_OK when it was not tried */
-	struct ddb_error unwritten;  /* why the job stopped before its end */
+	struct ddb_error
+		unprepared; /* why the item after these could not be prepared; DDB_OK when it was not tried */
+	struct ddb_error unwritten; /* why the job stopped before its end */
 };
 
 /*
- * A refusal that is found before its item is written ends the job but not its transaction: what came before stays.
+ * A refusal that is found before its item is written ends the job but not its transaction: what came before
+ * stays.
  */
 static enum ddb_code batch_change(struct local_job *job, void *context, struct ddb_error *err)
 {
@@ -205,8 +208,8 @@ enum ddb_code local_put_many(struct ddb_engine *engine, const struct ddb_put_man
 /* ---- Delete ---- */
 
 /* Takes the record away, and what stood beside it. */
-static enum ddb_code remove_item(
-	struct local_job *job, const struct local_key *key, const struct ddb_meta *meta, struct ddb_error *err)
+static enum ddb_code remove_item(struct local_job *job, const struct local_key *key,
+	const struct ddb_meta *meta, struct ddb_error *err)
 {
 	job->counters.items--;
 	job->counters.bytes -= meta->size;
@@ -251,8 +254,8 @@ enum ddb_code local_delete_item(struct ddb_engine *engine, const struct ddb_dele
 	struct ddb_delete_result *ret, struct ddb_error *err)
 {
 	struct deletion deletion = {.request = request};
-	enum ddb_code code =
-		local_on_table(local_of(engine), request->table, LOCAL_OF_ITEM, delete_attempt, &deletion, err);
+	enum ddb_code code = local_on_table(
+		local_of(engine), request->table, LOCAL_OF_ITEM, delete_attempt, &deletion, err);
 	if (!code)
 		ret->existed = deletion.existed;
 	return code;
@@ -286,11 +289,13 @@ static enum ddb_code check_written(
 		bytes += attribute->name_length + ddb_value_size(&attribute->value) + UPDATE_SET_OVERHEAD;
 	}
 	if (ddb_map_get(set, definition->hash.name, definition->hash.name_length))
-		bytes -= definition->hash.name_length + UPDATE_SET_OVERHEAD +
+		bytes -=
+			definition->hash.name_length + UPDATE_SET_OVERHEAD +
 			ddb_value_size(ddb_map_get(set, definition->hash.name, definition->hash.name_length));
 	if (definition->has_range && ddb_map_get(set, definition->range.name, definition->range.name_length))
 		bytes -= definition->range.name_length + UPDATE_SET_OVERHEAD +
-			ddb_value_size(ddb_map_get(set, definition->range.name, definition->range.name_length));
+			 ddb_value_size(
+				 ddb_map_get(set, definition->range.name, definition->range.name_length));
 	return bytes > DDB_ITEM_SIZE_MAX ? local_too_large(LOCAL_LIMIT_UPDATE, err) : DDB_OK;
 }
 
@@ -319,8 +324,8 @@ static int compare_names(const struct ddb_attribute *a, const struct ddb_attribu
 }
 
 /* Two canonical maps as one, shared with both; where both have a name, `over` wins. */
-static enum ddb_code merge(struct ddb_arena *arena, const struct ddb_value *base, const struct ddb_value *over,
-	struct ddb_value *ret, struct ddb_error *err)
+static enum ddb_code merge(struct ddb_arena *arena, const struct ddb_value *base,
+	const struct ddb_value *over, struct ddb_value *ret, struct ddb_error *err)
 {
 	size_t most = (size_t)base->count + over->count;
 	struct ddb_attribute *merged = ddb_arena_array(arena, most ? most : 1, sizeof *merged);
@@ -328,9 +333,9 @@ static enum ddb_code merge(struct ddb_arena *arena, const struct ddb_value *base
 		return ddb_fail_memory(err);
 	uint32_t i = 0, k = 0, count = 0;
 	while (i < base->count || k < over->count) {
-		int order = i == base->count ? 1
-			: k == over->count   ? -1
-					     : compare_names(&base->attributes[i], &over->attributes[k]);
+		int order = i == base->count   ? 1
+			    : k == over->count ? -1
+					       : compare_names(&base->attributes[i], &over->attributes[k]);
 		merged[count++] = order < 0 ? base->attributes[i] : over->attributes[k];
 		i += order <= 0;
 		k += order >= 0;
@@ -454,7 +459,8 @@ static enum ddb_code move_change(struct local_job *job, void *context, struct dd
 	if (move->from.length == move->to.length &&
 		memcmp(move->from.bytes, move->to.bytes, move->from.length) == 0)
 		return DDB_OK;
-	return request->exchange ? exchange(job, move, &from, &to, err) : move_over(job, move, &from, &to, err);
+	return request->exchange ? exchange(job, move, &from, &to, err)
+				 : move_over(job, move, &from, &to, err);
 }
 
 static enum ddb_code move_attempt(

@@ -78,7 +78,7 @@ static void meta_set_txn(uint8_t page[STORE_META_BYTES], uint64_t txn)
 {
 	size_t number = (size_t)txn;
 	memcpy(page + sizeof(struct lmdb_page_header) + offsetof(struct lmdb_meta, txn), &number,
-	        sizeof number);
+		sizeof number);
 }
 
 /* The page size can be told from the first page, or, when that is torn, by trying. */
@@ -86,13 +86,13 @@ static bool metas_read(int data, struct store_state *ret)
 {
 	struct lmdb_meta meta;
 	bool first = store_file_read_at(data, ret->metas[0], STORE_META_BYTES, 0) == STORE_META_BYTES &&
-	             meta_parse(ret->metas[0], &meta);
+		     meta_parse(ret->metas[0], &meta);
 	uint32_t from = first ? meta.trees[0].pad : PAGE_BYTES_MIN;
 	uint32_t to = first ? from : PAGE_BYTES_MAX;
 	for (ret->page_bytes = from; ret->page_bytes <= to; ret->page_bytes *= 2)
 		if (store_file_read_at(data, ret->metas[1], STORE_META_BYTES, ret->page_bytes) ==
-		                STORE_META_BYTES &&
-		        meta_parse(ret->metas[1], &meta) && meta.trees[0].pad == ret->page_bytes)
+				STORE_META_BYTES &&
+			meta_parse(ret->metas[1], &meta) && meta.trees[0].pad == ret->page_bytes)
 			return true;
 	ret->page_bytes = from;
 	return first;
@@ -105,7 +105,7 @@ static bool newest_meta(const struct store_state *state, struct lmdb_meta *ret)
 	bool valid[2];
 	for (int i = 0; i < 2; i++)
 		valid[i] =
-		        meta_parse(state->metas[i], &metas[i]) && metas[i].trees[0].pad == state->page_bytes;
+			meta_parse(state->metas[i], &metas[i]) && metas[i].trees[0].pad == state->page_bytes;
 	if (!valid[0] && !valid[1])
 		return false;
 	*ret = metas[valid[1] && (!valid[0] || metas[1].txn > metas[0].txn)];
@@ -117,7 +117,7 @@ enum ddb_code store_state_capture(int data, uint64_t txn, struct store_state *re
 	struct lmdb_meta meta;
 	if (!metas_read(data, ret) || !newest_meta(ret, &meta) || meta.txn != txn)
 		return ddb_fail(
-		        err, DDB_INTERNAL, "the data file's meta pages are not as LMDB 0.9 writes them");
+			err, DDB_INTERNAL, "the data file's meta pages are not as LMDB 0.9 writes them");
 	ret->txn = txn;
 	ret->clean = false;
 	return DDB_OK;
@@ -139,7 +139,7 @@ enum ddb_code store_state_extend(int data, bool read_only, struct ddb_error *err
 	if (read_only)
 		return ddb_fail(err, DDB_DAMAGED, "the store's data file is damaged: it ends early");
 	return ftruncate(data, size) ? store_fault(err, errno, "the store's data file cannot be extended")
-	                             : DDB_OK;
+				     : DDB_OK;
 }
 
 /* Only the state's own meta page must be right; the other then holds the same or what came before. */
@@ -204,7 +204,7 @@ static bool slot_read(const uint8_t bytes[SLOT_BYTES], struct slot *ret)
 	struct lmdb_meta meta;
 	crypto_generichash(checksum, CHECKSUM_BYTES, bytes, AT_CHECKSUM, NULL, 0);
 	if (memcmp(checksum, bytes + AT_CHECKSUM, CHECKSUM_BYTES) || memcmp(bytes, magic, sizeof magic) ||
-	        get_number(bytes + AT_VERSION, 4) != ANCHOR_VERSION)
+		get_number(bytes + AT_VERSION, 4) != ANCHOR_VERSION)
 		return false;
 	ret->sequence = get_number(bytes + AT_SEQUENCE, 8);
 	ret->state.clean = get_number(bytes + AT_FLAGS, 4) & FLAG_CLEAN;
@@ -224,13 +224,13 @@ static void anchor_init(struct store_anchor *anchor, int file, const char *boot_
 }
 
 enum ddb_code store_anchor_make(
-        int directory, const char *boot_id, struct store_anchor *ret, struct ddb_error *err)
+	int directory, const char *boot_id, struct store_anchor *ret, struct ddb_error *err)
 {
 	int file = openat(directory, STORE_ANCHOR_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (file < 0)
 		return store_fault(err, errno, "the store's anchor cannot be made");
 	static const uint8_t
-	        zeros[SLOTS * SLOT_BYTES]; /* its room is taken now: a full disk must not stop it */
+		zeros[SLOTS * SLOT_BYTES]; /* its room is taken now: a full disk must not stop it */
 	int rc = store_file_write_at(file, zeros, sizeof zeros, 0);
 	if (rc) {
 		close(file);
@@ -256,7 +256,7 @@ static unsigned find_newest(int file, struct slot *ret)
 		uint8_t bytes[SLOT_BYTES];
 		struct slot slot;
 		if (store_file_read_at(file, bytes, SLOT_BYTES, (off_t)i * SLOT_BYTES) != SLOT_BYTES ||
-		        !slot_read(bytes, &slot) || (newest < SLOTS && slot.sequence < ret->sequence))
+			!slot_read(bytes, &slot) || (newest < SLOTS && slot.sequence < ret->sequence))
 			continue;
 		*ret = slot;
 		newest = i;
@@ -272,18 +272,18 @@ static enum ddb_code anchor_take(struct store_anchor *anchor, int data, bool rea
 	anchor->newest = find_newest(anchor->file, &slot);
 	if (anchor->newest == SLOTS)
 		return ddb_fail(err, DDB_DAMAGED,
-		        "the store's anchor is damaged; without the file the data would be taken as it is");
+			"the store's anchor is damaged; without the file the data would be taken as it is");
 	anchor->sequence = slot.sequence;
 	if (slot.state.clean || (*anchor->boot_id && !strcmp(slot.boot_id, anchor->boot_id)))
 		return DDB_OK;
 	if (read_only)
 		return ddb_fail(err, DDB_ACCESS_DENIED,
-		        "the store was in use when the power failed: it must be opened for writing once");
+			"the store was in use when the power failed: it must be opened for writing once");
 	return state_restore(data, &slot.state, err);
 }
 
 enum ddb_code store_anchor_open(int directory, int data, const char *boot_id, bool read_only,
-        struct store_anchor *ret, struct ddb_error *err)
+	struct store_anchor *ret, struct ddb_error *err)
 {
 	int flags = (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW;
 	int file = openat(directory, STORE_ANCHOR_NAME, flags);
@@ -301,7 +301,7 @@ enum ddb_code store_anchor_open(int directory, int data, const char *boot_id, bo
 }
 
 enum ddb_code store_anchor_write(
-        struct store_anchor *anchor, const struct store_state *state, struct ddb_error *err)
+	struct store_anchor *anchor, const struct store_state *state, struct ddb_error *err)
 {
 	uint8_t bytes[SLOT_BYTES];
 	struct slot slot = {.sequence = anchor->sequence + 1, .state = *state};

@@ -42,7 +42,7 @@ struct store_anchor {
  * not as expected, as with another version of LMDB.
  */
 DDB_MUST_CHECK enum ddb_code store_state_capture(
-        int data, uint64_t txn, struct store_state *ret, struct ddb_error *err);
+	int data, uint64_t txn, struct store_state *ret, struct ddb_error *err);
 
 /*
  * Makes sure, before LMDB opens the data file, that every page which its state has room for can be mapped:
@@ -52,7 +52,7 @@ DDB_MUST_CHECK enum ddb_code store_state_extend(int data, bool read_only, struct
 
 /* A new anchor without a state. */
 DDB_MUST_CHECK enum ddb_code store_anchor_make(
-        int directory, const char *boot_id, struct store_anchor *ret, struct ddb_error *err);
+	int directory, const char *boot_id, struct store_anchor *ret, struct ddb_error *err);
 
 /*
  * Opens the anchor and takes the data file back to its state if there was a power loss since. An absent
@@ -60,14 +60,14 @@ DDB_MUST_CHECK enum ddb_code store_anchor_make(
  * nothing is changed, and a store that has to be taken back is DDB_ACCESS_DENIED.
  */
 DDB_MUST_CHECK enum ddb_code store_anchor_open(int directory, int data, const char *boot_id, bool read_only,
-        struct store_anchor *ret, struct ddb_error *err);
+	struct store_anchor *ret, struct ddb_error *err);
 
 /*
  * Writes the state, durably, into the older slot. After a failure either may be on the disk, so both states
  * must be kept until a repetition succeeds.
  */
 DDB_MUST_CHECK enum ddb_code store_anchor_write(
-        struct store_anchor *anchor, const struct store_state *state, struct ddb_error *err);
+	struct store_anchor *anchor, const struct store_state *state, struct ddb_error *err);
 void store_anchor_close(struct store_anchor *anchor);
 
 #endif

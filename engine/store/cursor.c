@@ -52,7 +52,7 @@ void store_cursor_close(struct store_cursor *cursor)
 
 /* Enters the sub-space `id`, which begins behind `before` bytes of key. */
 static enum ddb_code push(
-        struct store_cursor *cursor, const uint8_t id[STORE_ID_BYTES], size_t before, struct ddb_error *err)
+	struct store_cursor *cursor, const uint8_t id[STORE_ID_BYTES], size_t before, struct ddb_error *err)
 {
 	const struct store_environment *environment = &cursor->txn->store->environment;
 	if (cursor->depth == STORE_LEVELS) /* no key is that long */
@@ -86,10 +86,22 @@ static size_t id_bytes(const struct store_cursor *cursor)
 static int move(struct store_cursor *cursor, MDB_val *key, MDB_cursor_op operation)
 {
 	int rc = mdb_cursor_get(top(cursor)->mdb, key, &cursor->value, operation);
-	size_t prefix = id_bytes(cursor);
-	if (!rc && prefix && (key->mv_size < prefix || memcmp(key->mv_data, top(cursor)->id, prefix) != 0))
-		return MDB_NOTFOUND;
-	return rc;
+	if (rc)
+		return rc;
+	if (cursor->depth == 1)
+		return store_environment_is_name(key) ? MDB_NOTFOUND : 0;
+	bool inside =
+		key->mv_size >= STORE_ID_BYTES && !memcmp(key->mv_data, top(cursor)->id, STORE_ID_BYTES);
+	return inside ? 0 : MDB_NOTFOUND;
+}
+
+/* Back, past the names of trees. */
+static int move_back(struct store_cursor *cursor, MDB_val *key, MDB_cursor_op operation)
+{
+	int rc = mdb_cursor_get(top(cursor)->mdb, key, &cursor->value, operation);
+	while (!rc && cursor->depth == 1 && store_environment_is_name(key))
+		rc = mdb_cursor_get(top(cursor)->mdb, key, &cursor->value, MDB_PREV);
+	return rc ? rc : move(cursor, key, MDB_GET_CURRENT);
 }
 
 /* To the sub-space's first entry. */
@@ -108,20 +120,20 @@ static int move_before(struct store_cursor *cursor, MDB_val *key)
 	int rc = mdb_cursor_get(top(cursor)->mdb, key, &value, MDB_SET_RANGE);
 	if (rc && rc != MDB_NOTFOUND)
 		return rc;
-	return move(cursor, key, rc ? MDB_LAST : MDB_PREV);
+	return move_back(cursor, key, rc ? MDB_LAST : MDB_PREV);
 }
 
 static int move_last(struct store_cursor *cursor, MDB_val *key)
 {
 	if (cursor->depth == 1)
-		return move(cursor, key, MDB_LAST);
+		return move_back(cursor, key, MDB_LAST);
 	uint8_t next[STORE_ID_BYTES];
 	memcpy(next, top(cursor)->id, STORE_ID_BYTES);
 	size_t i = STORE_ID_BYTES;
 	while (i && !++next[i - 1])
 		i--;
 	if (!i) /* the highest id of all */
-		return move(cursor, key, MDB_LAST);
+		return move_back(cursor, key, MDB_LAST);
 	*key = (MDB_val){STORE_ID_BYTES, next};
 	return move_before(cursor, key);
 }
@@ -153,7 +165,7 @@ static enum ddb_code enter(struct store_cursor *cursor, struct ddb_error *err)
 	uint8_t id[STORE_ID_BYTES];
 	const uint8_t *chunk = cursor->key + top(cursor)->before;
 	if (!store_sealed_pointer(cursor->txn->store->keys, top(cursor)->id, chunk, STORE_CHUNK,
-	            cursor->value.mv_data, cursor->value.mv_size, id))
+		    cursor->value.mv_data, cursor->value.mv_size, id))
 		return store_damaged(cursor->key, cursor->length, err);
 	return push(cursor, id, cursor->length, err);
 }
@@ -164,7 +176,7 @@ static enum ddb_code enter(struct store_cursor *cursor, struct ddb_error *err)
  * be empty.
  */
 static enum ddb_code settle(struct store_cursor *cursor, int rc, MDB_val *entry, enum direction direction,
-        bool entered, bool *ret_found, struct ddb_error *err)
+	bool entered, bool *ret_found, struct ddb_error *err)
 {
 	for (;;) {
 		if (rc && rc != MDB_NOTFOUND)
@@ -209,7 +221,7 @@ static enum ddb_code finish(struct store_cursor *cursor, enum ddb_code code)
  * way goes on there; else the last move was made.
  */
 static int seek_level(struct store_cursor *cursor, const uint8_t *rest, size_t length,
-        enum direction direction, MDB_val *entry, bool *ret_deeper)
+	enum direction direction, MDB_val *entry, bool *ret_deeper)
 {
 	uint8_t bytes[STORE_PLACE_MAX];
 	size_t used = id_bytes(cursor), taken = length < STORE_CHUNK ? length : STORE_CHUNK;
@@ -236,7 +248,7 @@ static int seek_level(struct store_cursor *cursor, const uint8_t *rest, size_t l
 }
 
 static enum ddb_code seek(struct store_cursor *cursor, const uint8_t *key, size_t length,
-        enum direction direction, bool *ret_found, struct ddb_error *err)
+	enum direction direction, bool *ret_found, struct ddb_error *err)
 {
 	MDB_val entry;
 	bool deeper, pointer;
@@ -262,19 +274,19 @@ static enum ddb_code seek(struct store_cursor *cursor, const uint8_t *key, size_
 }
 
 enum ddb_code store_cursor_seek(
-        struct store_cursor *cursor, const void *key, size_t length, bool *ret_found, struct ddb_error *err)
+	struct store_cursor *cursor, const void *key, size_t length, bool *ret_found, struct ddb_error *err)
 {
 	return seek(cursor, key, length, FORWARD, ret_found, err);
 }
 
 enum ddb_code store_cursor_seek_before(
-        struct store_cursor *cursor, const void *key, size_t length, bool *ret_found, struct ddb_error *err)
+	struct store_cursor *cursor, const void *key, size_t length, bool *ret_found, struct ddb_error *err)
 {
 	return seek(cursor, key, length, BACKWARD, ret_found, err);
 }
 
 static enum ddb_code step(
-        struct store_cursor *cursor, enum direction direction, bool *ret_found, struct ddb_error *err)
+	struct store_cursor *cursor, enum direction direction, bool *ret_found, struct ddb_error *err)
 {
 	MDB_val entry;
 	if (!cursor->depth) {

@@ -34,14 +34,29 @@ enum {
 	DRAIN_MS = 1000,
 };
 
+/*
+ * `data` is LMDB's main tree, which also holds the names of the others: so a view finds its records without a
+ * look-up of their tree, and a commit writes a page less. Names are longer than any record's key there, and
+ * come last.
+ */
+#define FF_8 "\xff\xff\xff\xff\xff\xff\xff\xff"
+#define FF_56 FF_8 FF_8 FF_8 FF_8 FF_8 FF_8 FF_8
+#define FF_504 FF_56 FF_56 FF_56 FF_56 FF_56 FF_56 FF_56 FF_56 FF_56
+_Static_assert(sizeof FF_504 - 1 > STORE_CHUNK + 1, "names of trees");
+
 static const struct {
 	const char *name;
 	size_t offset; /* of its handle */
 } trees[] = {
-        {"meta", offsetof(struct store_environment, meta)},
-        {"data", offsetof(struct store_environment, data)},
-        {"long", offsetof(struct store_environment, longs)},
+	{NULL, offsetof(struct store_environment, data)},
+	{FF_504 "long", offsetof(struct store_environment, longs)},
+	{FF_504 "meta", offsetof(struct store_environment, meta)},
 };
+
+bool store_environment_is_name(const MDB_val *key)
+{
+	return key->mv_size == sizeof FF_504 - 1 + 4 && !memcmp(key->mv_data, FF_504, sizeof FF_504 - 1);
+}
 
 static int open_trees(struct store_environment *environment)
 {
@@ -51,9 +66,7 @@ static int open_trees(struct store_environment *environment)
 		return rc;
 	for (size_t i = 0; i < sizeof trees / sizeof *trees && !rc; i++) {
 		MDB_dbi *handle = (MDB_dbi *)((char *)environment + trees[i].offset);
-		rc = mdb_dbi_open(txn, trees[i].name, 0, handle);
-		if (rc == MDB_NOTFOUND && !environment->read_only)
-			rc = mdb_dbi_open(txn, trees[i].name, MDB_CREATE, handle);
+		rc = mdb_dbi_open(txn, trees[i].name, environment->read_only ? 0 : MDB_CREATE, handle);
 	}
 	if (!rc)
 		return mdb_txn_commit(txn); /* handles of an aborted transaction would be closed */
@@ -80,10 +93,10 @@ static int open_mapped(struct store_environment *environment)
 			return rc;
 		}
 		if (!(rc = mdb_env_set_maxreaders(environment->mdb, READERS_MAX)) &&
-		        !(rc = mdb_env_set_maxdbs(environment->mdb, TREES_MAX)) &&
-		        !(rc = mdb_env_set_userctx(environment->mdb, environment)) &&
-		        !(rc = mdb_env_set_assert(environment->mdb, assertion)) &&
-		        !(rc = mdb_env_set_mapsize(environment->mdb, size)))
+			!(rc = mdb_env_set_maxdbs(environment->mdb, TREES_MAX)) &&
+			!(rc = mdb_env_set_userctx(environment->mdb, environment)) &&
+			!(rc = mdb_env_set_assert(environment->mdb, assertion)) &&
+			!(rc = mdb_env_set_mapsize(environment->mdb, size)))
 			rc = mdb_env_open(environment->mdb, environment->path, flags, 0600);
 		if (!rc)
 			return 0;
@@ -104,7 +117,7 @@ static enum ddb_code environment_start(struct store_environment *environment, st
 }
 
 enum ddb_code store_environment_open(struct store_environment *environment, const char *path, int data,
-        bool read_only, struct ddb_error *err)
+	bool read_only, struct ddb_error *err)
 {
 	memset(environment, 0, sizeof *environment);
 	environment->read_only = read_only;
@@ -160,7 +173,7 @@ static bool drain(struct store_environment *environment)
 	pthread_mutex_lock(&environment->lock);
 	environment->closed = true;
 	while (environment->active &&
-	        pthread_cond_timedwait(&environment->drained, &environment->lock, &deadline) != ETIMEDOUT)
+		pthread_cond_timedwait(&environment->drained, &environment->lock, &deadline) != ETIMEDOUT)
 		;
 	bool drained = !environment->active;
 	pthread_mutex_unlock(&environment->lock);
@@ -186,7 +199,7 @@ enum ddb_code store_environment_reopen(struct store_environment *environment, st
 		code = environment_start(environment, err);
 	} else {
 		code = ddb_fail(
-		        err, DDB_INTERNAL, "the store cannot recover from a failed write: views are open");
+			err, DDB_INTERNAL, "the store cannot recover from a failed write: views are open");
 	}
 	admit(environment);
 	return code;

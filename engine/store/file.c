@@ -68,7 +68,7 @@ static int write_new(int directory, const char *name, const void *bytes, size_t 
 }
 
 int store_file_replace(
-        int directory, const char *name, const char *temporary, const void *bytes, size_t length)
+	int directory, const char *name, const char *temporary, const void *bytes, size_t length)
 {
 	int rc = write_new(directory, temporary, bytes, length);
 	if (rc) {

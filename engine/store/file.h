@@ -16,6 +16,6 @@ ssize_t store_file_read_at(int fd, void *buffer, size_t size, off_t offset);
 int store_file_write_at(int fd, const void *bytes, size_t length, off_t offset);
 /* `name` of `directory` durably has these bytes, or its old ones. 0 or an errno. */
 int store_file_replace(
-        int directory, const char *name, const char *temporary, const void *bytes, size_t length);
+	int directory, const char *name, const char *temporary, const void *bytes, size_t length);
 
 #endif

@@ -52,15 +52,17 @@ struct store_environment {
 };
 
 DDB_MUST_CHECK enum ddb_code store_environment_open(struct store_environment *environment, const char *path,
-        int data, bool read_only, struct ddb_error *err);
+	int data, bool read_only, struct ddb_error *err);
 void store_environment_close(struct store_environment *environment);
 /*
  * Closes LMDB and opens it again, for after an error that it never recovers from. The caller has the writer
  * and keeps no transaction. DDB_INTERNAL when views are open and stay so.
  */
 DDB_MUST_CHECK enum ddb_code store_environment_reopen(
-        struct store_environment *environment, struct ddb_error *err);
+	struct store_environment *environment, struct ddb_error *err);
 
+/* Whether a key of the tree `data` is not a record's but LMDB's name of another tree. All such come last. */
+bool store_environment_is_name(const MDB_val *key);
 /* Open ones. */
 unsigned store_environment_views(struct store_environment *environment);
 
@@ -68,7 +70,7 @@ unsigned store_environment_views(struct store_environment *environment);
 
 enum {
 	STORE_CHUNK =
-	        502, /* of key in one LMDB key: with a sub-space's id and a mark the 511 that LMDB takes */
+		502, /* of key in one LMDB key: with a sub-space's id and a mark the 511 that LMDB takes */
 	STORE_LEVELS = (STORE_KEY_MAX - 1) / STORE_CHUNK + 1,
 	STORE_MARK_END = 0,  /* behind a whole chunk: the key ends here */
 	STORE_MARK_MORE = 1, /* the value is a pointer to the sub-space of what follows */
@@ -77,12 +79,12 @@ enum {
 
 /* DDB_RESOURCE_NOT_FOUND. *ret points into the transaction. */
 DDB_MUST_CHECK enum ddb_code store_keyspace_get(
-        struct store_txn *txn, const void *key, size_t length, MDB_val *ret, struct ddb_error *err);
+	struct store_txn *txn, const void *key, size_t length, MDB_val *ret, struct ddb_error *err);
 /* Makes room for a value; *ret is to be filled before anything else is done in the transaction. */
 DDB_MUST_CHECK enum ddb_code store_keyspace_reserve(struct store_txn *txn, const void *key, size_t length,
-        size_t value_length, uint8_t **ret, struct ddb_error *err);
+	size_t value_length, uint8_t **ret, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code store_keyspace_delete(
-        struct store_txn *txn, const void *key, size_t length, bool *ret_existed, struct ddb_error *err);
+	struct store_txn *txn, const void *key, size_t length, bool *ret_existed, struct ddb_error *err);
 
 extern const uint8_t store_keyspace_top[STORE_ID_BYTES]; /* stands for `data` where a parent's id is wanted */
 
@@ -121,8 +123,11 @@ struct store_sync_state {
 	pthread_cond_t wake, done; /* for the thread; for those who wait for a cycle */
 	pthread_t thread;
 	bool running, stop, cycling;
-	atomic_bool dirty; /* there are commits that no cycle has begun to sync */
-	uint64_t synced;   /* commits, counted as the writer does */
+	atomic_bool dirty;       /* there are commits that no cycle has begun to sync */
+	_Atomic uint64_t volume; /* bytes, about, that commits have written since the last cycle that
+				    succeeded began */
+	atomic_bool failed;      /* the last cycle */
+	uint64_t synced;         /* commits, counted as the writer does */
 	/* Of whoever has the cycle: */
 	struct store_anchor anchor;
 	MDB_txn *pinned;  /* keeps the pages of the anchor's state */
@@ -138,8 +143,11 @@ DDB_MUST_CHECK enum ddb_code store_sync_start(struct store *store, struct ddb_er
 /* Ends the thread; `clean`: with a last cycle that marks the store as cleanly closed. Does nothing before a
  * start. */
 void store_sync_stop(struct store *store, bool clean);
-/* After a commit. */
-void store_sync_committed(struct store *store);
+/* After a commit that changed so many bytes. */
+void store_sync_committed(struct store *store, size_t bytes);
+/* Before a write: waits while far more is written than the disk has taken. The caller does not have the
+ * writer. */
+void store_sync_throttle(struct store *store);
 /* Commits that are durable. */
 uint64_t store_sync_count(struct store *store);
 /* Brings a writer that is dead back to life. */
@@ -159,7 +167,7 @@ struct store {
 
 /* store_open as if in the boot `boot_id` of the machine. */
 DDB_MUST_CHECK enum ddb_code store_open_in_boot(const char *path, const struct store_options *options,
-        const char *boot_id, struct store **ret, struct ddb_error *err);
+	const char *boot_id, struct store **ret, struct ddb_error *err);
 /* As if the process had died: nothing is synced, the anchor is not marked clean. */
 void store_abandon(struct store *store);
 

@@ -84,13 +84,13 @@ static enum ddb_code new_id(struct store_txn *txn, uint8_t ret[STORE_ID_BYTES], 
 		key = (MDB_val){STORE_ID_BYTES, ret};
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 	} while (sodium_is_zero(ret, STORE_ID_BYTES) ||
-	         (!rc && key.mv_size >= STORE_ID_BYTES && !memcmp(key.mv_data, ret, STORE_ID_BYTES)));
+		 (!rc && key.mv_size >= STORE_ID_BYTES && !memcmp(key.mv_data, ret, STORE_ID_BYTES)));
 	mdb_cursor_close(cursor);
 	return rc && rc != MDB_NOTFOUND ? store_fault(err, rc, doing_read) : DDB_OK;
 }
 
 static enum ddb_code make_pointer(
-        struct store_txn *txn, struct place *place, const uint8_t *chunk, struct ddb_error *err)
+	struct store_txn *txn, struct place *place, const uint8_t *chunk, struct ddb_error *err)
 {
 	uint8_t bytes[STORE_POINTER_BYTES];
 	unsigned level = place->level;
@@ -98,7 +98,7 @@ static enum ddb_code make_pointer(
 	if (code)
 		return code;
 	store_seal_pointer(
-	        txn->store->keys, place->ids[level], chunk, STORE_CHUNK, place->ids[level + 1], bytes);
+		txn->store->keys, place->ids[level], chunk, STORE_CHUNK, place->ids[level + 1], bytes);
 	MDB_val value = {sizeof bytes, bytes};
 	int rc = change_put(txn, place_tree(txn, level), &place->key, &value, 0);
 	return rc ? change_fail(txn, rc, err) : DDB_OK;
@@ -106,7 +106,7 @@ static enum ddb_code make_pointer(
 
 /* Down all chunks but the last. DDB_RESOURCE_NOT_FOUND when a pointer is absent and none is to be made. */
 static enum ddb_code place_find(struct store_txn *txn, const uint8_t *key, size_t length, bool make,
-        struct place *place, struct ddb_error *err)
+	struct place *place, struct ddb_error *err)
 {
 	unsigned level = 0;
 	const uint8_t *chunk = key;
@@ -125,7 +125,7 @@ static enum ddb_code place_find(struct store_txn *txn, const uint8_t *key, size_
 		if (rc == MDB_NOTFOUND)
 			code = make_pointer(txn, place, chunk, err);
 		else if (!store_sealed_pointer(txn->store->keys, place->ids[level], chunk, STORE_CHUNK,
-		                 value.mv_data, value.mv_size, place->ids[level + 1]))
+				 value.mv_data, value.mv_size, place->ids[level + 1]))
 			code = store_damaged(key, (size_t)(chunk - key) + STORE_CHUNK, err);
 		if (code)
 			return code;
@@ -142,7 +142,7 @@ static enum ddb_code check_key(size_t length, struct ddb_error *err)
 }
 
 enum ddb_code store_keyspace_get(
-        struct store_txn *txn, const void *key, size_t length, MDB_val *ret, struct ddb_error *err)
+	struct store_txn *txn, const void *key, size_t length, MDB_val *ret, struct ddb_error *err)
 {
 	struct place place;
 	enum ddb_code code = check_key(length, err);
@@ -155,7 +155,7 @@ enum ddb_code store_keyspace_get(
 }
 
 enum ddb_code store_keyspace_reserve(struct store_txn *txn, const void *key, size_t length,
-        size_t value_length, uint8_t **ret, struct ddb_error *err)
+	size_t value_length, uint8_t **ret, struct ddb_error *err)
 {
 	struct place place;
 	enum ddb_code code = check_key(length, err);
@@ -170,7 +170,7 @@ enum ddb_code store_keyspace_reserve(struct store_txn *txn, const void *key, siz
 }
 
 static enum ddb_code is_empty(
-        struct store_txn *txn, const uint8_t id[STORE_ID_BYTES], bool *ret, struct ddb_error *err)
+	struct store_txn *txn, const uint8_t id[STORE_ID_BYTES], bool *ret, struct ddb_error *err)
 {
 	MDB_cursor *cursor;
 	MDB_val key = {STORE_ID_BYTES, (void *)(uintptr_t)id}, value;
@@ -186,7 +186,7 @@ static enum ddb_code is_empty(
 
 /* Removes the sub-spaces that lost their last key, from the lowest up. */
 static enum ddb_code prune(
-        struct store_txn *txn, struct place *place, const uint8_t *key, struct ddb_error *err)
+	struct store_txn *txn, struct place *place, const uint8_t *key, struct ddb_error *err)
 {
 	for (unsigned level = place->level; level; level--) {
 		bool empty;
@@ -194,7 +194,7 @@ static enum ddb_code prune(
 		if (code || !empty)
 			return code;
 		place_set(place, level - 1, key + (size_t)(level - 1) * STORE_CHUNK, STORE_CHUNK,
-		        STORE_MARK_MORE);
+			STORE_MARK_MORE);
 		int rc = mdb_del(txn->mdb, place_tree(txn, level - 1), &place->key, NULL);
 		if (rc)
 			return change_fail(txn, rc, err);
@@ -203,7 +203,7 @@ static enum ddb_code prune(
 }
 
 enum ddb_code store_keyspace_delete(
-        struct store_txn *txn, const void *key, size_t length, bool *ret_existed, struct ddb_error *err)
+	struct store_txn *txn, const void *key, size_t length, bool *ret_existed, struct ddb_error *err)
 {
 	struct place place;
 	enum ddb_code code = check_key(length, err);

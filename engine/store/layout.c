@@ -28,13 +28,13 @@ static const struct {
 	const char *name;
 	bool cleared; /* when a half-made store is made again */
 } files[] = {
-        {STORE_OWNER_NAME, false},
-        {STORE_MASTERKEY_NAME, false},
-        {STORE_MASTERKEY_NEW, true},
-        {STORE_DATA_NAME, true},
-        {STORE_LOCK_NAME, true},
-        {STORE_ANCHOR_NAME, true},
-        {FORMAT_NEW, true},
+	{STORE_OWNER_NAME, false},
+	{STORE_MASTERKEY_NAME, false},
+	{STORE_MASTERKEY_NEW, true},
+	{STORE_DATA_NAME, true},
+	{STORE_LOCK_NAME, true},
+	{STORE_ANCHOR_NAME, true},
+	{FORMAT_NEW, true},
 };
 
 static bool is_ours(const char *name)
@@ -81,7 +81,7 @@ static enum store_layout classify(DIR *entries)
 }
 
 enum ddb_code store_layout_find(
-        const char *path, enum store_layout *ret, uint64_t *ret_format, struct ddb_error *err)
+	const char *path, enum store_layout *ret, uint64_t *ret_format, struct ddb_error *err)
 {
 	DIR *entries = opendir(path);
 	if (!entries && errno == ENOENT) {

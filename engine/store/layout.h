@@ -21,7 +21,7 @@ enum store_layout {
 
 /* Changes nothing. *ret_format is set when MADE. DDB_VALIDATION when the path is no directory. */
 DDB_MUST_CHECK enum ddb_code store_layout_find(
-        const char *path, enum store_layout *ret, uint64_t *ret_format, struct ddb_error *err);
+	const char *path, enum store_layout *ret, uint64_t *ret_format, struct ddb_error *err);
 /* Removes what a cut-short making left, but the key and the owner file. */
 DDB_MUST_CHECK enum ddb_code store_layout_clear(int directory, struct ddb_error *err);
 /* Makes it a store. */

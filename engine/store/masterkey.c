@@ -31,9 +31,9 @@ static bool key_parse(const uint8_t *text, size_t length, uint8_t ret[STORE_SECR
 		end--;
 	size_t done;
 	if (end - start == HEX_DIGITS &&
-	        !sodium_hex2bin(
-	                ret, STORE_SECRET_BYTES, (const char *)text + start, HEX_DIGITS, NULL, &done, NULL) &&
-	        done == STORE_SECRET_BYTES)
+		!sodium_hex2bin(
+			ret, STORE_SECRET_BYTES, (const char *)text + start, HEX_DIGITS, NULL, &done, NULL) &&
+		done == STORE_SECRET_BYTES)
 		return true;
 	if (length != STORE_SECRET_BYTES)
 		return false;
@@ -42,12 +42,12 @@ static bool key_parse(const uint8_t *text, size_t length, uint8_t ret[STORE_SECR
 }
 
 enum ddb_code store_masterkey_read(
-        int directory, const char *path, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err)
+	int directory, const char *path, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err)
 {
 	int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return ddb_fail(err, DDB_ACCESS_DENIED, "the master key %s cannot be read: %s", path,
-		        strerror(errno));
+			strerror(errno));
 	uint8_t text[FILE_MAX + 1];
 	ssize_t length = store_file_read(fd, text, sizeof text);
 	int failure = errno;
@@ -55,11 +55,11 @@ enum ddb_code store_masterkey_read(
 	enum ddb_code code = DDB_OK;
 	if (length < 0)
 		code = ddb_fail(err, DDB_ACCESS_DENIED, "the master key %s cannot be read: %s", path,
-		        strerror(failure));
+			strerror(failure));
 	else if (length > FILE_MAX || !key_parse(text, (size_t)length, ret))
 		code = ddb_fail(err, DDB_ACCESS_DENIED,
-		        "the master key %s is neither %d hexadecimal digits nor %d bytes", path, HEX_DIGITS,
-		        STORE_SECRET_BYTES);
+			"the master key %s is neither %d hexadecimal digits nor %d bytes", path, HEX_DIGITS,
+			STORE_SECRET_BYTES);
 	sodium_memzero(text, sizeof text);
 	return code;
 }
@@ -71,7 +71,7 @@ enum ddb_code store_masterkey_make(int directory, uint8_t ret[STORE_SECRET_BYTES
 	sodium_bin2hex(text, sizeof text, ret, STORE_SECRET_BYTES);
 	text[HEX_DIGITS] = '\n';
 	int rc = store_file_replace(
-	        directory, STORE_MASTERKEY_NAME, STORE_MASTERKEY_NEW, text, HEX_DIGITS + 1);
+		directory, STORE_MASTERKEY_NAME, STORE_MASTERKEY_NEW, text, HEX_DIGITS + 1);
 	sodium_memzero(text, sizeof text);
 	return rc ? store_fault(err, rc, "the master key cannot be written") : DDB_OK;
 }

@@ -14,9 +14,9 @@
 /* `path` is relative to `directory` (AT_FDCWD for the user's own). Every failure is DDB_ACCESS_DENIED and
  * says why. */
 DDB_MUST_CHECK enum ddb_code store_masterkey_read(
-        int directory, const char *path, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err);
+	int directory, const char *path, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err);
 /* Writes a new random key as master.key of `directory`. */
 DDB_MUST_CHECK enum ddb_code store_masterkey_make(
-        int directory, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err);
+	int directory, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err);
 
 #endif

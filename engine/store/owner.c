@@ -130,7 +130,7 @@ static enum ddb_code fail_in_use(int owner, const char *path, struct ddb_error *
 	long pid = strtol(text + strlen(opening), NULL, 10);
 	const char *mountpoint = find_mountpoint(text);
 	ddb_fail(err, DDB_RESOURCE_IN_USE, "store %s is in use by process %ld%s%s", path, pid,
-	        mountpoint ? ", mounted at " : "", mountpoint ? mountpoint : "");
+		mountpoint ? ", mounted at " : "", mountpoint ? mountpoint : "");
 	free(text);
 	return DDB_RESOURCE_IN_USE;
 }
@@ -149,12 +149,12 @@ static int open_owner(int directory, bool create)
 	int owner = openat(directory, STORE_OWNER_NAME, O_RDWR | flags | (create ? O_CREAT : 0), 0600);
 	if (owner < 0 && !create && (errno == EROFS || errno == EACCES))
 		owner = openat(
-		        directory, STORE_OWNER_NAME, O_RDONLY | flags); /* may be locked all the same */
+			directory, STORE_OWNER_NAME, O_RDONLY | flags); /* may be locked all the same */
 	return owner;
 }
 
 enum ddb_code store_owner_take(int directory, const char *path, const char *mountpoint, const char *boot_id,
-        bool create, int *ret, struct ddb_error *err)
+	bool create, int *ret, struct ddb_error *err)
 {
 	for (;;) {
 		int owner = open_owner(directory, create);
@@ -163,8 +163,8 @@ enum ddb_code store_owner_take(int directory, const char *path, const char *moun
 		if (flock(owner, LOCK_EX | LOCK_NB)) {
 			int rc = errno;
 			enum ddb_code code = rc == EWOULDBLOCK
-			                             ? fail_in_use(owner, path, err)
-			                             : store_fault(err, rc, "the store cannot be locked");
+						     ? fail_in_use(owner, path, err)
+						     : store_fault(err, rc, "the store cannot be locked");
 			close(owner);
 			return code;
 		}

@@ -20,7 +20,7 @@ void store_boot_id(char ret[STORE_BOOT_ID_MAX]);
  * must be there. DDB_RESOURCE_IN_USE: another process has it; nothing was changed.
  */
 DDB_MUST_CHECK enum ddb_code store_owner_take(int directory, const char *path, const char *mountpoint,
-        const char *boot_id, bool create, int *ret, struct ddb_error *err);
+	const char *boot_id, bool create, int *ret, struct ddb_error *err);
 void store_owner_release(int owner); /* -1 is fine */
 
 /* Whether the file's text is one that this program writes, or it is empty. */

@@ -32,7 +32,7 @@ enum ddb_code store_seal_init(struct ddb_error *err)
 }
 
 static enum ddb_code keys_derive(
-        const uint8_t data_key[STORE_SECRET_BYTES], struct store_keys **ret, struct ddb_error *err)
+	const uint8_t data_key[STORE_SECRET_BYTES], struct store_keys **ret, struct ddb_error *err)
 {
 	struct store_keys *keys = sodium_malloc(sizeof *keys);
 	if (!keys)
@@ -46,7 +46,7 @@ static enum ddb_code keys_derive(
 }
 
 enum ddb_code store_keys_make(const uint8_t master[STORE_SECRET_BYTES],
-        uint8_t ret_sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err)
+	uint8_t ret_sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err)
 {
 	uint8_t data_key[STORE_SECRET_BYTES];
 	randombytes_buf(data_key, sizeof data_key);
@@ -54,20 +54,20 @@ enum ddb_code store_keys_make(const uint8_t master[STORE_SECRET_BYTES],
 	if (!code) {
 		randombytes_buf(ret_sealed, STORE_NONCE_BYTES);
 		crypto_aead_xchacha20poly1305_ietf_encrypt(ret_sealed + STORE_NONCE_BYTES, NULL, data_key,
-		        sizeof data_key, (const uint8_t *)data_key_bound, sizeof data_key_bound, NULL,
-		        ret_sealed, master);
+			sizeof data_key, (const uint8_t *)data_key_bound, sizeof data_key_bound, NULL,
+			ret_sealed, master);
 	}
 	sodium_memzero(data_key, sizeof data_key);
 	return code;
 }
 
 enum ddb_code store_keys_open(const uint8_t master[STORE_SECRET_BYTES],
-        const uint8_t sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err)
+	const uint8_t sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err)
 {
 	uint8_t data_key[STORE_SECRET_BYTES];
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(data_key, NULL, NULL, sealed + STORE_NONCE_BYTES,
-	            STORE_SEALED_KEY_BYTES - STORE_NONCE_BYTES, (const uint8_t *)data_key_bound,
-	            sizeof data_key_bound, sealed, master))
+		    STORE_SEALED_KEY_BYTES - STORE_NONCE_BYTES, (const uint8_t *)data_key_bound,
+		    sizeof data_key_bound, sealed, master))
 		return ddb_fail(err, DDB_ACCESS_DENIED, "the master key is not this store's");
 	enum ddb_code code = keys_derive(data_key, ret, err);
 	sodium_memzero(data_key, sizeof data_key);
@@ -96,7 +96,7 @@ static size_t head_bound(uint8_t bound[BOUND_MAX], const void *key, size_t key_l
 }
 
 static size_t body_bound(
-        uint8_t bound[BOUND_MAX], const void *key, size_t key_length, const uint8_t *head_tag)
+	uint8_t bound[BOUND_MAX], const void *key, size_t key_length, const uint8_t *head_tag)
 {
 	assert(key_length <= STORE_KEY_MAX);
 	bound[0] = 'B';
@@ -112,7 +112,7 @@ static void body_nonce(uint8_t ret[STORE_NONCE_BYTES], const uint8_t nonce[STORE
 }
 
 void store_seal(const struct store_keys *keys, const void *key, size_t key_length, const void *head,
-        size_t head_length, const void *body, size_t body_length, uint8_t *ret)
+	size_t head_length, const void *body, size_t body_length, uint8_t *ret)
 {
 	assert(head_length <= STORE_HEAD_MAX);
 	uint8_t bound[BOUND_MAX], nonce[STORE_NONCE_BYTES];
@@ -126,13 +126,13 @@ void store_seal(const struct store_keys *keys, const void *key, size_t key_lengt
 	memcpy(ret + 3, nonce, sizeof nonce);
 	size_t bound_length = head_bound(bound, key, key_length, body_length);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(
-	        sealed_head, NULL, head, head_length, bound, bound_length, NULL, nonce, keys->seal);
+		sealed_head, NULL, head, head_length, bound, bound_length, NULL, nonce, keys->seal);
 	if (!body_length)
 		return;
 	body_nonce(nonce, ret + 3);
 	bound_length = body_bound(bound, key, key_length, tag);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(
-	        tag + STORE_TAG_BYTES, NULL, body, body_length, bound, bound_length, NULL, nonce, keys->seal);
+		tag + STORE_TAG_BYTES, NULL, body, body_length, bound, bound_length, NULL, nonce, keys->seal);
 }
 
 bool store_sealed_parse(const void *value, size_t length, struct store_sealed *ret)
@@ -156,17 +156,17 @@ bool store_sealed_parse(const void *value, size_t length, struct store_sealed *r
 }
 
 bool store_sealed_head(const struct store_keys *keys, const void *key, size_t key_length,
-        const struct store_sealed *sealed, uint8_t *ret)
+	const struct store_sealed *sealed, uint8_t *ret)
 {
 	uint8_t bound[BOUND_MAX];
 	size_t bound_length = head_bound(bound, key, key_length, sealed->body_length);
 	return !crypto_aead_xchacha20poly1305_ietf_decrypt_detached(ret, NULL, sealed->head,
-	        sealed->head_length, sealed->head + sealed->head_length, bound, bound_length, sealed->nonce,
-	        keys->seal);
+		sealed->head_length, sealed->head + sealed->head_length, bound, bound_length, sealed->nonce,
+		keys->seal);
 }
 
 bool store_sealed_body(const struct store_keys *keys, const void *key, size_t key_length,
-        const struct store_sealed *sealed, uint8_t *ret)
+	const struct store_sealed *sealed, uint8_t *ret)
 {
 	if (!sealed->body_length) /* the head's seal has said so */
 		return true;
@@ -174,17 +174,17 @@ bool store_sealed_body(const struct store_keys *keys, const void *key, size_t ke
 	size_t bound_length = body_bound(bound, key, key_length, sealed->head + sealed->head_length);
 	body_nonce(nonce, sealed->nonce);
 	return !crypto_aead_xchacha20poly1305_ietf_decrypt_detached(ret, NULL, sealed->body,
-	        sealed->body_length, sealed->body + sealed->body_length, bound, bound_length, nonce,
-	        keys->seal);
+		sealed->body_length, sealed->body + sealed->body_length, bound, bound_length, nonce,
+		keys->seal);
 }
 
 static void pointer_tag(const struct store_keys *keys, const uint8_t parent[STORE_ID_BYTES],
-        const void *chunk, size_t chunk_length, const uint8_t id[STORE_ID_BYTES],
-        uint8_t ret[STORE_POINTER_BYTES - STORE_ID_BYTES])
+	const void *chunk, size_t chunk_length, const uint8_t id[STORE_ID_BYTES],
+	uint8_t ret[STORE_POINTER_BYTES - STORE_ID_BYTES])
 {
 	crypto_generichash_state state;
 	crypto_generichash_init(
-	        &state, keys->pointer, sizeof keys->pointer, STORE_POINTER_BYTES - STORE_ID_BYTES);
+		&state, keys->pointer, sizeof keys->pointer, STORE_POINTER_BYTES - STORE_ID_BYTES);
 	crypto_generichash_update(&state, parent, STORE_ID_BYTES);
 	crypto_generichash_update(&state, id, STORE_ID_BYTES);
 	crypto_generichash_update(&state, chunk, chunk_length);
@@ -192,16 +192,16 @@ static void pointer_tag(const struct store_keys *keys, const uint8_t parent[STOR
 }
 
 void store_seal_pointer(const struct store_keys *keys, const uint8_t parent[STORE_ID_BYTES],
-        const void *chunk, size_t chunk_length, const uint8_t id[STORE_ID_BYTES],
-        uint8_t ret[STORE_POINTER_BYTES])
+	const void *chunk, size_t chunk_length, const uint8_t id[STORE_ID_BYTES],
+	uint8_t ret[STORE_POINTER_BYTES])
 {
 	memcpy(ret, id, STORE_ID_BYTES);
 	pointer_tag(keys, parent, chunk, chunk_length, id, ret + STORE_ID_BYTES);
 }
 
 bool store_sealed_pointer(const struct store_keys *keys, const uint8_t parent[STORE_ID_BYTES],
-        const void *chunk, size_t chunk_length, const void *value, size_t length,
-        uint8_t ret_id[STORE_ID_BYTES])
+	const void *chunk, size_t chunk_length, const void *value, size_t length,
+	uint8_t ret_id[STORE_ID_BYTES])
 {
 	const uint8_t *bytes = value;
 	uint8_t tag[STORE_POINTER_BYTES - STORE_ID_BYTES];
@@ -215,7 +215,7 @@ bool store_sealed_pointer(const struct store_keys *keys, const uint8_t parent[ST
 }
 
 void store_keyed_hash(
-        const struct store_keys *keys, const void *bytes, size_t length, uint8_t ret[STORE_HASH_BYTES])
+	const struct store_keys *keys, const void *bytes, size_t length, uint8_t ret[STORE_HASH_BYTES])
 {
 	crypto_generichash(ret, STORE_HASH_BYTES, bytes, length, keys->hash, sizeof keys->hash);
 }

@@ -29,16 +29,16 @@ DDB_MUST_CHECK enum ddb_code store_seal_init(struct ddb_error *err);
 
 /* A new random data key, sealed by the master key. */
 DDB_MUST_CHECK enum ddb_code store_keys_make(const uint8_t master[STORE_SECRET_BYTES],
-        uint8_t ret_sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err);
+	uint8_t ret_sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err);
 /* DDB_ACCESS_DENIED when the master key is another one. */
 DDB_MUST_CHECK enum ddb_code store_keys_open(const uint8_t master[STORE_SECRET_BYTES],
-        const uint8_t sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err);
+	const uint8_t sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err);
 void store_keys_free(struct store_keys *keys); /* wipes; NULL is fine */
 
 size_t store_seal_size(size_t head_length, size_t body_length);
 /* `ret` has store_seal_size bytes. The key has at most STORE_KEY_MAX. */
 void store_seal(const struct store_keys *keys, const void *key, size_t key_length, const void *head,
-        size_t head_length, const void *body, size_t body_length, uint8_t *ret);
+	size_t head_length, const void *body, size_t body_length, uint8_t *ret);
 
 struct store_sealed { /* a value's parts; nothing is verified yet */
 	const uint8_t *nonce, *head, *body;
@@ -48,19 +48,19 @@ struct store_sealed { /* a value's parts; nothing is verified yet */
 bool store_sealed_parse(const void *value, size_t length, struct store_sealed *ret);
 /* False when the seal does not hold. `ret` has head_length (body_length) bytes; NULL: only verifies. */
 bool store_sealed_head(const struct store_keys *keys, const void *key, size_t key_length,
-        const struct store_sealed *sealed, uint8_t *ret);
+	const struct store_sealed *sealed, uint8_t *ret);
 bool store_sealed_body(const struct store_keys *keys, const void *key, size_t key_length,
-        const struct store_sealed *sealed, uint8_t *ret);
+	const struct store_sealed *sealed, uint8_t *ret);
 
 /* A pointer leads from a chunk of key within the sub-space `parent` to the sub-space `id`. */
 void store_seal_pointer(const struct store_keys *keys, const uint8_t parent[STORE_ID_BYTES],
-        const void *chunk, size_t chunk_length, const uint8_t id[STORE_ID_BYTES],
-        uint8_t ret[STORE_POINTER_BYTES]);
+	const void *chunk, size_t chunk_length, const uint8_t id[STORE_ID_BYTES],
+	uint8_t ret[STORE_POINTER_BYTES]);
 bool store_sealed_pointer(const struct store_keys *keys, const uint8_t parent[STORE_ID_BYTES],
-        const void *chunk, size_t chunk_length, const void *value, size_t length,
-        uint8_t ret_id[STORE_ID_BYTES]);
+	const void *chunk, size_t chunk_length, const void *value, size_t length,
+	uint8_t ret_id[STORE_ID_BYTES]);
 
 void store_keyed_hash(
-        const struct store_keys *keys, const void *bytes, size_t length, uint8_t ret[STORE_HASH_BYTES]);
+	const struct store_keys *keys, const void *bytes, size_t length, uint8_t ret[STORE_HASH_BYTES]);
 
 #endif

@@ -61,15 +61,15 @@ static enum ddb_code make_directory(const char *path, struct ddb_error *err)
 {
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return errno == ENOENT || errno == ENOTDIR
-		               ? ddb_fail(err, DDB_VALIDATION, "store %s cannot be made: %s", path,
-		                         strerror(errno))
-		               : fail_path(err, errno, "cannot make store", path);
+			       ? ddb_fail(err, DDB_VALIDATION, "store %s cannot be made: %s", path,
+					 strerror(errno))
+			       : fail_path(err, errno, "cannot make store", path);
 	int rc = sync_parent(path);
 	return rc ? fail_path(err, rc, "cannot make store", path) : DDB_OK;
 }
 
 static enum ddb_code check_layout(
-        const struct opening *opening, enum store_layout *ret, struct ddb_error *err)
+	const struct opening *opening, enum store_layout *ret, struct ddb_error *err)
 {
 	uint64_t format = 0;
 	enum ddb_code code = store_layout_find(opening->path, ret, &format, err);
@@ -79,15 +79,15 @@ static enum ddb_code check_layout(
 		return ddb_fail(err, DDB_VALIDATION, "%s is not empty and not a store", opening->path);
 	if (*ret == STORE_MADE && format != STORE_FORMAT)
 		return ddb_fail(err, DDB_VALIDATION,
-		        "store %s has format %" PRIu64 ", which this dynamount does not know", opening->path,
-		        format);
+			"store %s has format %" PRIu64 ", which this dynamount does not know", opening->path,
+			format);
 	if (*ret != STORE_MADE && (opening->options->must_exist || opening->options->read_only))
 		return ddb_fail(err, DDB_VALIDATION, "there is no store at %s", opening->path);
 	return DDB_OK;
 }
 
 static enum ddb_code open_data(
-        struct store *store, const struct opening *opening, bool make, struct ddb_error *err)
+	struct store *store, const struct opening *opening, bool make, struct ddb_error *err)
 {
 	int flags = (store->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW;
 	store->data = openat(opening->directory, STORE_DATA_NAME, make ? flags | O_CREAT : flags, 0600);
@@ -98,7 +98,7 @@ static enum ddb_code open_data(
 	/* A second lock, should somebody remove the owner file of a live store. */
 	if (flock(store->data, LOCK_EX | LOCK_NB))
 		return ddb_fail(
-		        err, DDB_RESOURCE_IN_USE, "store %s is in use by another process", opening->path);
+			err, DDB_RESOURCE_IN_USE, "store %s is in use by another process", opening->path);
 	return DDB_OK;
 }
 
@@ -161,7 +161,7 @@ static enum ddb_code open_data_key(struct store *store, const struct opening *op
 
 /* A key file that the user names is never made; one in the store is, with the store. */
 static enum ddb_code find_master(
-        const struct opening *opening, enum store_layout layout, struct ddb_error *err)
+	const struct opening *opening, enum store_layout layout, struct ddb_error *err)
 {
 	const char *keyfile = opening->options->keyfile;
 	if (keyfile)
@@ -174,7 +174,7 @@ static enum ddb_code find_master(
 }
 
 static enum ddb_code make(
-        struct store *store, const struct opening *opening, enum store_layout layout, struct ddb_error *err)
+	struct store *store, const struct opening *opening, enum store_layout layout, struct ddb_error *err)
 {
 	/* The owner's file is what makes a directory ours: it must be there before the rest. */
 	if (fsync(store->owner) || fsync(opening->directory))
@@ -202,14 +202,14 @@ static enum ddb_code open_made(struct store *store, const struct opening *openin
 		code = open_data(store, opening, false, err);
 	if (!code)
 		code = store_anchor_open(opening->directory, store->data, opening->boot_id, store->read_only,
-		        &store->sync.anchor, err);
+			&store->sync.anchor, err);
 	if (!code)
 		code = store_state_extend(store->data, store->read_only, err);
 	if (!code && !store->read_only && unlinkat(opening->directory, STORE_LOCK_NAME, 0) && errno != ENOENT)
 		code = store_fault(err, errno, "the store's stale lock file cannot be removed");
 	if (!code)
 		code = store_environment_open(
-		        &store->environment, opening->path, store->data, store->read_only, err);
+			&store->environment, opening->path, store->data, store->read_only, err);
 	if (!code)
 		code = open_data_key(store, opening, err);
 	return code || store->read_only ? code : store_sync_start(store, err);
@@ -221,7 +221,7 @@ static enum ddb_code take_directory(struct store *store, struct opening *opening
 	if (opening->directory < 0)
 		return fail_path(err, errno, "cannot open store", opening->path);
 	return store_owner_take(opening->directory, opening->path, opening->options->mountpoint,
-	        opening->boot_id, !store->read_only, &store->owner, err);
+		opening->boot_id, !store->read_only, &store->owner, err);
 }
 
 static enum ddb_code open_stages(struct store *store, struct opening *opening, struct ddb_error *err)
@@ -262,7 +262,7 @@ static void store_free(struct store *store, bool clean)
 }
 
 enum ddb_code store_open_in_boot(const char *path, const struct store_options *options, const char *boot_id,
-        struct store **ret, struct ddb_error *err)
+	struct store **ret, struct ddb_error *err)
 {
 	struct opening opening = {path, options, boot_id, -1, NULL};
 	enum ddb_code code = store_seal_init(err);
@@ -292,7 +292,7 @@ enum ddb_code store_open_in_boot(const char *path, const struct store_options *o
 }
 
 enum ddb_code store_open(
-        const char *path, const struct store_options *options, struct store **ret, struct ddb_error *err)
+	const char *path, const struct store_options *options, struct store **ret, struct ddb_error *err)
 {
 	char boot_id[STORE_BOOT_ID_MAX];
 	store_boot_id(boot_id);
@@ -325,8 +325,8 @@ enum ddb_code store_damaged(const void *key, size_t length, struct ddb_error *er
 }
 
 static enum ddb_code value_open(struct store_txn *txn, struct ddb_arena *arena, const void *key,
-        size_t key_length, const MDB_val *value, bool want_body, struct store_value *ret,
-        struct ddb_error *err)
+	size_t key_length, const MDB_val *value, bool want_body, struct store_value *ret,
+	struct ddb_error *err)
 {
 	const struct store_keys *keys = txn->store->keys;
 	struct store_sealed sealed;
@@ -334,19 +334,19 @@ static enum ddb_code value_open(struct store_txn *txn, struct ddb_arena *arena, 
 		return store_damaged(key, key_length, err);
 	size_t body_room = want_body ? sealed.body_length : 0;
 	uint8_t *bytes =
-	        ddb_arena_alloc(arena, sealed.head_length + body_room + 1); /* empty parts are not NULL */
+		ddb_arena_alloc(arena, sealed.head_length + body_room + 1); /* empty parts are not NULL */
 	if (!bytes)
 		return ddb_fail_memory(err);
 	uint8_t *body = want_body ? bytes + sealed.head_length : NULL;
 	if (!store_sealed_head(keys, key, key_length, &sealed, bytes) ||
-	        (want_body && !store_sealed_body(keys, key, key_length, &sealed, body)))
+		(want_body && !store_sealed_body(keys, key, key_length, &sealed, body)))
 		return store_damaged(key, key_length, err);
 	*ret = (struct store_value){bytes, body, sealed.head_length, sealed.body_length};
 	return DDB_OK;
 }
 
 enum ddb_code store_get(struct store_txn *txn, struct ddb_arena *arena, const void *key, size_t key_length,
-        bool want_body, struct store_value *ret, struct ddb_error *err)
+	bool want_body, struct store_value *ret, struct ddb_error *err)
 {
 	MDB_val value;
 	enum ddb_code code = store_keyspace_get(txn, key, key_length, &value, err);
@@ -356,7 +356,7 @@ enum ddb_code store_get(struct store_txn *txn, struct ddb_arena *arena, const vo
 }
 
 enum ddb_code store_cursor_value(struct store_cursor *cursor, struct ddb_arena *arena, bool want_body,
-        struct store_value *ret, struct ddb_error *err)
+	struct store_value *ret, struct ddb_error *err)
 {
 	const uint8_t *key;
 	size_t key_length;

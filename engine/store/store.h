@@ -35,7 +35,7 @@ struct store_options {
 
 /* Errors as ddb_local_open's. */
 DDB_MUST_CHECK enum ddb_code store_open(
-        const char *path, const struct store_options *options, struct store **ret, struct ddb_error *err);
+	const char *path, const struct store_options *options, struct store **ret, struct ddb_error *err);
 /* Everything durable; all views must be closed. */
 void store_close(struct store *store);
 
@@ -60,7 +60,7 @@ struct store_value {
 };
 /* DDB_RESOURCE_NOT_FOUND (with an empty message) when there is none; DDB_DAMAGED. */
 DDB_MUST_CHECK enum ddb_code store_get(struct store_txn *txn, struct ddb_arena *arena, const void *key,
-        size_t key_length, bool want_body, struct store_value *ret, struct ddb_error *err);
+	size_t key_length, bool want_body, struct store_value *ret, struct ddb_error *err);
 
 /*
  * A place in the order of keys. After any write in the same transaction a cursor must be sought again. A
@@ -69,20 +69,20 @@ DDB_MUST_CHECK enum ddb_code store_get(struct store_txn *txn, struct ddb_arena *
  */
 struct store_cursor;
 DDB_MUST_CHECK enum ddb_code store_cursor_open(
-        struct store_txn *txn, struct store_cursor **ret, struct ddb_error *err);
+	struct store_txn *txn, struct store_cursor **ret, struct ddb_error *err);
 void store_cursor_close(struct store_cursor *cursor); /* NULL is fine */
 DDB_MUST_CHECK enum ddb_code store_cursor_seek(
-        struct store_cursor *cursor, const void *key, size_t length, bool *ret_found, struct ddb_error *err);
+	struct store_cursor *cursor, const void *key, size_t length, bool *ret_found, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code store_cursor_seek_before(
-        struct store_cursor *cursor, const void *key, size_t length, bool *ret_found, struct ddb_error *err);
+	struct store_cursor *cursor, const void *key, size_t length, bool *ret_found, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code store_cursor_next(
-        struct store_cursor *cursor, bool *ret_found, struct ddb_error *err);
+	struct store_cursor *cursor, bool *ret_found, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code store_cursor_previous(
-        struct store_cursor *cursor, bool *ret_found, struct ddb_error *err);
+	struct store_cursor *cursor, bool *ret_found, struct ddb_error *err);
 /* The whole key, valid until the cursor moves. */
 void store_cursor_key(const struct store_cursor *cursor, const uint8_t **ret, size_t *ret_length);
 DDB_MUST_CHECK enum ddb_code store_cursor_value(struct store_cursor *cursor, struct ddb_arena *arena,
-        bool want_body, struct store_value *ret, struct ddb_error *err);
+	bool want_body, struct store_value *ret, struct ddb_error *err);
 
 /* ---- Writing ---- */
 
@@ -95,18 +95,19 @@ DDB_MUST_CHECK enum ddb_code store_cursor_value(struct store_cursor *cursor, str
  */
 typedef enum ddb_code store_job(struct store_txn *txn, void *context, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code store_write(
-        struct store *store, store_job *job, void *context, bool sync, struct ddb_error *err);
+	struct store *store, store_job *job, void *context, bool sync, struct ddb_error *err);
 
 /* In a write transaction. Head at most STORE_HEAD_MAX bytes. */
 DDB_MUST_CHECK enum ddb_code store_put(struct store_txn *txn, const void *key, size_t key_length,
-        const void *head, size_t head_length, const void *body, size_t body_length, struct ddb_error *err);
+	const void *head, size_t head_length, const void *body, size_t body_length, struct ddb_error *err);
 /* *ret_existed may be NULL. */
 DDB_MUST_CHECK enum ddb_code store_delete(
-        struct store_txn *txn, const void *key, size_t key_length, bool *ret_existed, struct ddb_error *err);
+	struct store_txn *txn, const void *key, size_t key_length, bool *ret_existed, struct ddb_error *err);
 
 /*
- * A job's own number: no other job of this store, before or later, has it, and it rises in the order of commits. A view has the highest
- * that a job in its state can have. It never goes back, also not when a power loss takes commits back, and is never 0.
+ * A job's own number: no other job of this store, before or later, has it, and it rises in the order of
+ * commits. A view has the highest that a job in its state can have. It never goes back, also not when a power
+ * loss takes commits back, and is never 0.
  */
 uint64_t store_txn_number(const struct store_txn *txn);
 
@@ -124,7 +125,7 @@ void store_status(struct store *store, struct store_status *ret);
 /* Visits every record, also those that only a broken structure leads to; `key` is NULL when not even the key
  * can be told. For check. */
 DDB_MUST_CHECK enum ddb_code store_verify(struct store_txn *txn,
-        void (*damaged)(void *context, const uint8_t *key, size_t key_length, const char *what),
-        void *context, struct ddb_error *err);
+	void (*damaged)(void *context, const uint8_t *key, size_t key_length, const char *what),
+	void *context, struct ddb_error *err);
 
 #endif

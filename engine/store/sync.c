@@ -21,9 +21,21 @@ enum {
 	DELAY_MS = 50,   /* leaves as much for the disk until a commit is 100 ms old */
 	RETRY_MS = 1000, /* after a failure */
 	REWRITE_BYTES = 1 << 20,
+	COMMIT_BYTES = 32 << 10, /* the pages that even the smallest commit writes */
+	VOLUME_SOON = 8 << 20,   /* written since the last cycle began: the next begins at once */
+	VOLUME_MAX = 48 << 20,   /* writers wait */
+	THROTTLE_MS = 1000,      /* for so long */
 };
 
 static const char doing[] = "the store cannot be synced";
+
+static void deadline_in(struct timespec *ret, long ms)
+{
+	clock_gettime(CLOCK_MONOTONIC, ret);
+	ret->tv_nsec += ms % 1000 * 1000000;
+	ret->tv_sec += ms / 1000 + ret->tv_nsec / 1000000000;
+	ret->tv_nsec %= 1000000000;
+}
 
 /* ---- A cycle; the caller has `cycling` ---- */
 
@@ -74,7 +86,7 @@ static enum ddb_code finish_pending(struct store_sync_state *sync, struct ddb_er
 
 /* Pins and captures the current state. The caller has the writer. */
 static enum ddb_code take_state(
-        struct store *store, struct store_state *ret, MDB_txn **ret_txn, struct ddb_error *err)
+	struct store *store, struct store_state *ret, MDB_txn **ret_txn, struct ddb_error *err)
 {
 	struct store_sync_state *sync = &store->sync;
 	int rc = store->environment.mdb ? pin(store) : MDB_PANIC;
@@ -136,7 +148,7 @@ static enum ddb_code sync_data(struct store *store, struct ddb_error *err)
 
 /* The data file and then the anchor. Takes the transaction. */
 static enum ddb_code make_durable(struct store *store, MDB_txn *txn, const struct store_state *state,
-        uint64_t commits, struct ddb_error *err)
+	uint64_t commits, struct ddb_error *err)
 {
 	struct store_sync_state *sync = &store->sync;
 	enum ddb_code code = sync_data(store, err);
@@ -167,6 +179,7 @@ static enum ddb_code cycle(struct store *store, bool clean, struct ddb_error *er
 		return code;
 	store_writer_enter(&store->writer);
 	sync->dirty = false;
+	uint64_t volume = sync->volume;
 	uint64_t commits = store->writer.commits;
 	code = take_state(store, &state, &txn, err);
 	store_writer_leave(&store->writer);
@@ -176,6 +189,8 @@ static enum ddb_code cycle(struct store *store, bool clean, struct ddb_error *er
 	}
 	if (code)
 		sync->dirty = true;
+	else
+		sync->volume -= volume;
 	return code;
 }
 
@@ -190,10 +205,11 @@ static void cycle_enter(struct store_sync_state *sync)
 	pthread_mutex_unlock(&sync->lock);
 }
 
-static void cycle_leave(struct store_sync_state *sync)
+static void cycle_leave(struct store_sync_state *sync, enum ddb_code code)
 {
 	pthread_mutex_lock(&sync->lock);
 	sync->cycling = false;
+	sync->failed = code != DDB_OK;
 	pthread_cond_broadcast(&sync->done);
 	pthread_mutex_unlock(&sync->lock);
 }
@@ -212,7 +228,7 @@ static enum ddb_code sync_to(struct store *store, uint64_t commits, struct ddb_e
 	sync->cycling = true;
 	pthread_mutex_unlock(&sync->lock);
 	enum ddb_code code = cycle(store, false, err);
-	cycle_leave(sync);
+	cycle_leave(sync, code);
 	return code;
 }
 
@@ -231,14 +247,35 @@ uint64_t store_sync_count(struct store *store)
 	return count;
 }
 
-void store_sync_committed(struct store *store)
+void store_sync_committed(struct store *store, size_t bytes)
 {
 	struct store_sync_state *sync = &store->sync;
+	uint64_t before = atomic_fetch_add(&sync->volume, COMMIT_BYTES + bytes);
+	bool soon = before < VOLUME_SOON && before + COMMIT_BYTES + bytes >= VOLUME_SOON;
 	store->writer.commits++;
-	if (atomic_exchange(&sync->dirty, true))
+	if (atomic_exchange(&sync->dirty, true) && !soon)
 		return;
 	pthread_mutex_lock(&sync->lock);
 	pthread_cond_signal(&sync->wake);
+	pthread_mutex_unlock(&sync->lock);
+}
+
+/*
+ * Every commit writes pages of its own until a cycle lets go of older ones, so without a bound the file would
+ * grow, the next cycle would take longer, and a power loss would cost more than it may. A disk that fails
+ * does not hold writers up: they are told when they ask.
+ */
+void store_sync_throttle(struct store *store)
+{
+	struct store_sync_state *sync = &store->sync;
+	struct timespec deadline;
+	if (sync->volume < VOLUME_MAX)
+		return;
+	deadline_in(&deadline, THROTTLE_MS);
+	pthread_mutex_lock(&sync->lock);
+	while (sync->volume >= VOLUME_MAX && !sync->failed &&
+		pthread_cond_timedwait(&sync->done, &sync->lock, &deadline) != ETIMEDOUT)
+		;
 	pthread_mutex_unlock(&sync->lock);
 }
 
@@ -263,9 +300,12 @@ static enum ddb_code revive(struct store *store, struct ddb_error *err)
 		code = take_state(store, &state, &txn, err);
 	if (!code)
 		code = make_durable(store, txn, &state, commits, err);
-	if (!code)
-		store->writer.dead = false;
-	return code;
+	if (code)
+		return code;
+	sync->dirty = false;
+	sync->volume = 0;
+	store->writer.dead = false;
+	return DDB_OK;
 }
 
 enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err)
@@ -280,26 +320,21 @@ enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err)
 			code = revive(store, err);
 		store_writer_leave(&store->writer);
 	}
-	cycle_leave(&store->sync);
+	cycle_leave(&store->sync, code);
 	return code;
 }
 
 /* ---- The thread ---- */
 
-static void deadline_in(struct timespec *ret, long ms)
-{
-	clock_gettime(CLOCK_MONOTONIC, ret);
-	ret->tv_nsec += ms % 1000 * 1000000;
-	ret->tv_sec += ms / 1000 + ret->tv_nsec / 1000000000;
-	ret->tv_nsec %= 1000000000;
-}
-
-/* The lock is held. False: it is time to end. */
-static bool wait_ms(struct store_sync_state *sync, long ms)
+/* Until there is something to sync and it is time for it. The lock is held. False: it is time to end. */
+static bool wait_for_work(struct store_sync_state *sync)
 {
 	struct timespec deadline;
-	deadline_in(&deadline, ms);
-	while (!sync->stop && pthread_cond_timedwait(&sync->wake, &sync->lock, &deadline) != ETIMEDOUT)
+	while (!sync->stop && !sync->dirty)
+		pthread_cond_wait(&sync->wake, &sync->lock);
+	deadline_in(&deadline, sync->failed ? RETRY_MS : DELAY_MS);
+	while (!sync->stop && (sync->failed || sync->volume < VOLUME_SOON) &&
+		pthread_cond_timedwait(&sync->wake, &sync->lock, &deadline) != ETIMEDOUT)
 		;
 	return !sync->stop;
 }
@@ -308,16 +343,12 @@ static void *sync_thread(void *context)
 {
 	struct store *store = context;
 	struct store_sync_state *sync = &store->sync;
-	long delay = DELAY_MS;
 	pthread_mutex_lock(&sync->lock);
-	for (;;) {
-		while (!sync->stop && !sync->dirty)
-			pthread_cond_wait(&sync->wake, &sync->lock);
-		if (!wait_ms(sync, delay))
-			break;
+	while (wait_for_work(sync)) {
 		pthread_mutex_unlock(&sync->lock);
 		/* Who waits for a sync hears of a failure; the thread only tries again. */
-		delay = store_sync(store, NULL) ? RETRY_MS : DELAY_MS;
+		enum ddb_code code = store_sync(store, NULL);
+		(void)code;
 		pthread_mutex_lock(&sync->lock);
 	}
 	pthread_mutex_unlock(&sync->lock);
@@ -355,7 +386,7 @@ enum ddb_code store_sync_start(struct store *store, struct ddb_error *err)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&sync->lock, NULL);
 	pthread_cond_init(&sync->wake, &monotonic);
-	pthread_cond_init(&sync->done, NULL);
+	pthread_cond_init(&sync->done, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	enum ddb_code code = cycle(store, false, err);
 	if (!code) {

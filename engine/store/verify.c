@@ -47,7 +47,7 @@ static void report_page(struct walk *walk, int rc)
 {
 	char text[160];
 	snprintf(text, sizeof text, "a page of the store is damaged, its records are lost: %s",
-	        mdb_strerror(rc));
+		mdb_strerror(rc));
 	walk->damaged(walk->context, NULL, 0, text);
 }
 
@@ -203,23 +203,23 @@ static void check_record(struct walk *walk, size_t length, const MDB_val *value)
 	else if (length > STORE_KEY_MAX)
 		report(walk, length, "record with a key that is too long");
 	else if (!store_sealed_parse(value->mv_data, value->mv_size, &sealed) ||
-	         !store_sealed_head(keys, walk->key, length, &sealed, NULL) ||
-	         !store_sealed_body(keys, walk->key, length, &sealed, NULL))
+		 !store_sealed_head(keys, walk->key, length, &sealed, NULL) ||
+		 !store_sealed_body(keys, walk->key, length, &sealed, NULL))
 		report(walk, length, "record damaged");
 }
 
 static enum ddb_code walk_space(struct walk *walk, unsigned level, const uint8_t id[STORE_ID_BYTES],
-        size_t before, uint64_t *ret_entries, struct ddb_error *err);
+	size_t before, uint64_t *ret_entries, struct ddb_error *err);
 
 static enum ddb_code walk_pointer(struct walk *walk, unsigned level, const uint8_t parent[STORE_ID_BYTES],
-        size_t before, const MDB_val *value, struct ddb_error *err)
+	size_t before, const MDB_val *value, struct ddb_error *err)
 {
 	uint8_t id[STORE_ID_BYTES];
 	uint64_t entries = 0;
 	size_t length = before + STORE_CHUNK;
 	if (level + 1 == STORE_LEVELS ||
-	        !store_sealed_pointer(walk->txn->store->keys, parent, walk->key + before, STORE_CHUNK,
-	                value->mv_data, value->mv_size, id)) {
+		!store_sealed_pointer(walk->txn->store->keys, parent, walk->key + before, STORE_CHUNK,
+			value->mv_data, value->mv_size, id)) {
 		report(walk, length, "pointer damaged: all longer keys that begin so are lost");
 		return DDB_OK;
 	}
@@ -231,17 +231,19 @@ static enum ddb_code walk_pointer(struct walk *walk, unsigned level, const uint8
 
 /* All entries of a sub-space; level 0 is the top, the tree `data`. */
 static enum ddb_code walk_space(struct walk *walk, unsigned level, const uint8_t id[STORE_ID_BYTES],
-        size_t before, uint64_t *ret_entries, struct ddb_error *err)
+	size_t before, uint64_t *ret_entries, struct ddb_error *err)
 {
 	const struct store_environment *environment = &walk->txn->store->environment;
 	struct scan scan;
 	MDB_val key, value;
 	int rc;
 	scan_init(
-	        &scan, walk, level ? environment->longs : environment->data, id, level ? STORE_ID_BYTES : 0);
+		&scan, walk, level ? environment->longs : environment->data, id, level ? STORE_ID_BYTES : 0);
 	while (!(rc = scan_next(&scan, &key, &value))) {
 		const uint8_t *part;
 		size_t length = 0;
+		if (!level && store_environment_is_name(&key))
+			continue;
 		enum entry kind = entry_kind(&key, scan.prefix, &part, &length);
 		++*ret_entries;
 		walk->reached += level > 0;
@@ -308,7 +310,7 @@ static bool set_has(const struct id_set *set, const uint8_t id[STORE_ID_BYTES])
 
 /* A pointer is bound to its place only, so all of them can be found without following any. */
 static enum ddb_code collect(
-        struct walk *walk, MDB_dbi tree, size_t prefix, struct id_set *set, struct ddb_error *err)
+	struct walk *walk, MDB_dbi tree, size_t prefix, struct id_set *set, struct ddb_error *err)
 {
 	struct scan scan;
 	MDB_val key, value;
@@ -319,9 +321,9 @@ static enum ddb_code collect(
 		uint8_t id[STORE_ID_BYTES];
 		size_t length;
 		if (entry_kind(&key, prefix, &part, &length) == ENTRY_POINTER &&
-		        store_sealed_pointer(walk->txn->store->keys, parent, part, STORE_CHUNK, value.mv_data,
-		                value.mv_size, id) &&
-		        !set_add(set, id)) {
+			store_sealed_pointer(walk->txn->store->keys, parent, part, STORE_CHUNK, value.mv_data,
+				value.mv_size, id) &&
+			!set_add(set, id)) {
 			scan_pause(&scan);
 			return ddb_fail_memory(err);
 		}
@@ -402,7 +404,7 @@ static enum ddb_code walk_all(struct walk *walk, struct ddb_error *err)
 }
 
 enum ddb_code store_verify(
-        struct store_txn *txn, damaged_function *damaged, void *context, struct ddb_error *err)
+	struct store_txn *txn, damaged_function *damaged, void *context, struct ddb_error *err)
 {
 	struct store_environment *environment = &txn->store->environment;
 	struct walk *walk = calloc(1, sizeof *walk);

@@ -142,7 +142,7 @@ static enum ddb_code txn_begin(struct store *store, struct store_txn *txn, struc
 {
 	*txn = (struct store_txn){.store = store, .writes = true};
 	int rc = store->environment.mdb ? mdb_txn_begin(store->environment.mdb, NULL, 0, &txn->mdb)
-	                                : MDB_PANIC;
+					: MDB_PANIC;
 	if (rc == MDB_PANIC)
 		store->writer.dead = true;
 	return rc ? store_fault(err, rc, doing) : DDB_OK;
@@ -177,7 +177,7 @@ static int true_failure(struct store *store, int rc)
 	MDB_envinfo info;
 	MDB_stat stat;
 	if (rc != EIO || mdb_env_info(store->environment.mdb, &info) ||
-	        mdb_env_stat(store->environment.mdb, &stat))
+		mdb_env_stat(store->environment.mdb, &stat))
 		return rc;
 	void *zeros = calloc(1, PROBE_BYTES);
 	if (!zeros)
@@ -210,7 +210,7 @@ static enum ddb_code txn_commit(struct store_txn *txn, struct ddb_error *err)
 		return store_fault(err, true_failure(store, rc), doing);
 	}
 	if (txn->all_changes)
-		store_sync_committed(store);
+		store_sync_committed(store, txn->bytes);
 	return DDB_OK;
 }
 
@@ -238,7 +238,7 @@ static void batch_run(struct store *store, struct batch *batch)
 		return;
 	bool sound = job_run(&txn, request);
 	while (sound && batch->count < STORE_JOBS_MAX && txn.bytes < BATCH_BYTES &&
-	        (request = batch_next(&store->writer, batch))) {
+		(request = batch_next(&store->writer, batch))) {
 		txn.job++;
 		sound = job_run(&txn, request);
 	}
@@ -286,6 +286,7 @@ static enum ddb_code submit(struct store *store, struct store_request *request)
 		code = store_sync_revive(store, &request->error);
 	if (code)
 		return request->code = code;
+	store_sync_throttle(store);
 	request->leads = false;
 	request->done = false;
 	if (queue_lead(&store->writer, request))
@@ -294,7 +295,7 @@ static enum ddb_code submit(struct store *store, struct store_request *request)
 }
 
 enum ddb_code store_write(
-        struct store *store, store_job *job, void *context, bool sync, struct ddb_error *err)
+	struct store *store, store_job *job, void *context, bool sync, struct ddb_error *err)
 {
 	if (store->read_only)
 		return ddb_fail(err, DDB_ACCESS_DENIED, "store %s is open for reading only", store->path);
@@ -316,7 +317,7 @@ enum ddb_code store_write(
 /* ---- What jobs do ---- */
 
 enum ddb_code store_put(struct store_txn *txn, const void *key, size_t key_length, const void *head,
-        size_t head_length, const void *body, size_t body_length, struct ddb_error *err)
+	size_t head_length, const void *body, size_t body_length, struct ddb_error *err)
 {
 	uint8_t *value;
 	assert(txn->writes);
@@ -325,7 +326,7 @@ enum ddb_code store_put(struct store_txn *txn, const void *key, size_t key_lengt
 	if (body_length > STORE_BODY_MAX)
 		return ddb_fail(err, DDB_ITEM_TOO_LARGE, "a record cannot have %zu bytes", body_length);
 	enum ddb_code code = store_keyspace_reserve(
-	        txn, key, key_length, store_seal_size(head_length, body_length), &value, err);
+		txn, key, key_length, store_seal_size(head_length, body_length), &value, err);
 	if (code)
 		return code;
 	store_seal(txn->store->keys, key, key_length, head, head_length, body, body_length, value);
@@ -333,7 +334,7 @@ enum ddb_code store_put(struct store_txn *txn, const void *key, size_t key_lengt
 }
 
 enum ddb_code store_delete(
-        struct store_txn *txn, const void *key, size_t key_length, bool *ret_existed, struct ddb_error *err)
+	struct store_txn *txn, const void *key, size_t key_length, bool *ret_existed, struct ddb_error *err)
 {
 	bool existed;
 	assert(txn->writes);

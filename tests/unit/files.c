@@ -37,14 +37,18 @@ static void test_echo(void **state)
 
 static void test_every_piece_size(void **state)
 {
-	static const char text[] = "{\"v\": {\"a\": [1, 2, {\"$ss\": [\"x\"]}]},\n\"n\": -1.50e3, \"t\": \"\\u00e4\"}\n";
+	static const char text[] =
+		"{\"v\": {\"a\": [1, 2, {\"$ss\": [\"x\"]}]},\n\"n\": -1.50e3, \"t\": \"\\u00e4\"}\n";
 	struct world *world = *state;
 	put_old(world);
 	for (size_t piece = 1; piece <= sizeof(text); piece += piece < 20 ? 1 : 13) {
 		assert_echo(world, "Users/alice.json", "{\"v\":1}");
-		assert_int_equal(write_pieces(world, "Users/alice.json", O_WRONLY | O_TRUNC, text, sizeof(text) - 1, piece), 0);
+		assert_int_equal(write_pieces(world, "Users/alice.json", O_WRONLY | O_TRUNC, text,
+					 sizeof(text) - 1, piece),
+			0);
 		assert_cat(world, "Users/alice.json",
-			"{\n  \"id\": \"alice\",\n  \"n\": -1500,\n  \"t\": \"ä\",\n  \"v\": {\n    \"a\": [\n      1,\n      2,\n"
+			"{\n  \"id\": \"alice\",\n  \"n\": -1500,\n  \"t\": \"ä\",\n  \"v\": {\n    \"a\": "
+			"[\n      1,\n      2,\n"
 			"      {\n        \"$ss\": [\n          \"x\"\n        ]\n      }\n    ]\n  }\n}\n");
 	}
 	assert_int_equal(error_count(world), 0);
@@ -199,7 +203,8 @@ static void test_reader_keeps_its_version(void **state)
 	assert_echo(world, "Users/alice.json", "{\"v\": 12345}");
 	struct map_file *second = must_open(world, "Users/alice.json", O_RDONLY);
 	struct ddb_attribute key = {"id", 2, ddb_string("alice", 5)};
-	struct ddb_delete_item gone = {.table = "Users", .key = {.type = DDB_M, .count = 1, .attributes = &key}};
+	struct ddb_delete_item gone = {
+		.table = "Users", .key = {.type = DDB_M, .count = 1, .attributes = &key}};
 	struct ddb_delete_result result;
 	assert_int_equal(world->engine->ops->delete_item(world->engine, &gone, &result, &err), 0);
 	char *text = read_file(reader, 3, NULL);
@@ -262,7 +267,9 @@ static void test_exclusive(void **state)
 	assert_int_equal(write_at(file, 0, "{\"by\":3}"), 0);
 	assert_int_equal(map_file_release(file, &alice), 0);
 	assert_cat(world, "Users/a.json", "{\n  \"id\": \"a\",\n  \"by\": 3\n}\n");
-	assert_int_equal(map_create(world->map, &alice, "Users/a.json", O_WRONLY | O_CREAT | O_EXCL, 0644, &file, &attr), EEXIST);
+	assert_int_equal(map_create(world->map, &alice, "Users/a.json", O_WRONLY | O_CREAT | O_EXCL, 0644,
+				 &file, &attr),
+		EEXIST);
 	/* Never written, and somebody got there: at release. */
 	assert_int_equal(open_file(world, "Users/b.json", O_WRONLY | O_CREAT | O_EXCL, &file), 0);
 	assert_echo(world, "Users/b.json", "{\"by\":1}");
@@ -312,11 +319,13 @@ static void test_touch(void **state)
 	assert_int_equal(attr.version, version_of(world, "Orders/alice/1.json"));
 	assert_int_equal(write_at(file, 2, "{\"v\":1}"), 0);
 	assert_int_equal(map_file_release(file, &alice), 0);
-	assert_cat(world, "Orders/alice/1.json", "{\n  \"user\": \"alice\",\n  \"date\": \"1\",\n  \"v\": 1\n}\n");
+	assert_cat(world, "Orders/alice/1.json",
+		"{\n  \"user\": \"alice\",\n  \"date\": \"1\",\n  \"v\": 1\n}\n");
 	/* An item that is there already is not touched. */
 	file = must_open(world, "Orders/alice/1.json", O_WRONLY | O_CREAT);
 	assert_int_equal(map_file_release(file, &alice), 0);
-	assert_cat(world, "Orders/alice/1.json", "{\n  \"user\": \"alice\",\n  \"date\": \"1\",\n  \"v\": 1\n}\n");
+	assert_cat(world, "Orders/alice/1.json",
+		"{\n  \"user\": \"alice\",\n  \"date\": \"1\",\n  \"v\": 1\n}\n");
 	assert_int_equal(error_count(world), 0);
 }
 
@@ -344,7 +353,8 @@ static void test_bad_names(void **state)
 	struct map_file *file;
 	struct map_attr attr;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		int number = map_create(world->map, &alice, names[i].path, O_WRONLY | O_CREAT, 0644, &file, &attr);
+		int number =
+			map_create(world->map, &alice, names[i].path, O_WRONLY | O_CREAT, 0644, &file, &attr);
 		if (number != names[i].number)
 			fail_msg("%s: %s", names[i].path, strerror(number));
 		if (!number)
@@ -352,11 +362,13 @@ static void test_bad_names(void **state)
 	}
 	assert_int_equal(map_open(world->map, &alice, "Users/none.json", O_RDONLY, &file, &attr), ENOENT);
 	assert_int_equal(map_open(world->map, &alice, "Users/%2f.json", O_RDONLY, &file, &attr), ENOENT);
-	assert_int_equal(map_open(world->map, &alice, "Users/none.json", O_WRONLY | O_TRUNC, &file, &attr), ENOENT);
+	assert_int_equal(
+		map_open(world->map, &alice, "Users/none.json", O_WRONLY | O_TRUNC, &file, &attr), ENOENT);
 	assert_int_equal(map_open(world->map, &alice, "Users", O_RDONLY, &file, &attr), EISDIR);
 	assert_int_equal(map_open(world->map, &alice, ".status", O_RDWR, &file, &attr), EACCES);
 	assert_refusal(world, ".status", "open", "EACCES", "");
-	assert_int_equal(map_open(world->map, &alice, "Users/.scan/items.jsonl", O_WRONLY, &file, &attr), EACCES);
+	assert_int_equal(
+		map_open(world->map, &alice, "Users/.scan/items.jsonl", O_WRONLY, &file, &attr), EACCES);
 }
 
 static void test_read_only(void **state)
@@ -368,7 +380,8 @@ static void test_read_only(void **state)
 	struct map_file *file;
 	struct map_attr attr;
 	assert_int_equal(map_open(map, &alice, "Users/alice.json", O_WRONLY | O_TRUNC, &file, &attr), EROFS);
-	assert_int_equal(map_create(map, &alice, "Users/b.json", O_WRONLY | O_CREAT, 0644, &file, &attr), EROFS);
+	assert_int_equal(
+		map_create(map, &alice, "Users/b.json", O_WRONLY | O_CREAT, 0644, &file, &attr), EROFS);
 	assert_int_equal(map_open(map, &alice, "Users/alice.json", O_RDONLY, &file, &attr), 0);
 	assert_int_equal(map_file_release(file, &alice), 0);
 	map_free(map);
@@ -383,7 +396,9 @@ static void test_keys_and_partitions(void **state)
 	assert_echo(world, "Numbers/-1.5/AAEC.json", "{}");
 	assert_cat(world, "Numbers/-1.5/AAEC.json",
 		"{\n  \"n\": -1.5,\n  \"b\": {\n    \"$binary\": \"AAEC\"\n  }\n}\n");
-	assert_int_equal(echo_to(world, "Numbers/-1.5/AAEC.json", "{\"n\": -1.50, \"b\": {\"$binary\": \"AAEC\"}}"), 0);
+	assert_int_equal(
+		echo_to(world, "Numbers/-1.5/AAEC.json", "{\"n\": -1.50, \"b\": {\"$binary\": \"AAEC\"}}"),
+		0);
 	assert_int_equal(echo_to(world, "Numbers/-1.5/AAEC.json", "{\"n\": 2}"), EINVAL);
 	assert_echo(world, "Orders/a%2Fb/%2E.json", "{\"user\": \"a/b\", \"date\": \".\"}");
 	assert_cat(world, "Orders/a%2Fb/%2E.json", "{\n  \"user\": \"a/b\",\n  \"date\": \".\"\n}\n");
@@ -442,7 +457,8 @@ static void test_too_large(void **state)
 		strcpy(text + used + room + extra, "\"}");
 		assert_int_equal(echo_to(world, "Users/alice.json", text), extra ? EFBIG : 0);
 	}
-	assert_refusal(world, "Users/alice.json", "write", "EFBIG", "Item size has exceeded the maximum allowed size");
+	assert_refusal(world, "Users/alice.json", "write", "EFBIG",
+		"Item size has exceeded the maximum allowed size");
 	struct map_attr attr;
 	assert_int_equal(map_stat(world->map, &alice, "Users/alice.json", &attr), 0);
 	assert_int_equal(attr.size, strlen("{\n  \"id\": \"alice\",\n  \"v\": \"\"\n}\n") + room);
@@ -470,7 +486,9 @@ static void test_much_text(void **state)
 	}
 	length += (size_t)sprintf(text + length, "]}");
 	assert_true(length > 24 << 20 && length < MAP_DOCUMENT_MAX);
-	assert_int_equal(write_pieces(world, "Users/alice.json", O_WRONLY | O_CREAT | O_TRUNC, text, length, 131072), 0);
+	assert_int_equal(
+		write_pieces(world, "Users/alice.json", O_WRONLY | O_CREAT | O_TRUNC, text, length, 131072),
+		0);
 	char *back = cat(world, "Users/alice.json");
 	assert_true(strlen(back) > 17 << 20);
 	struct map_attr attr;
@@ -478,7 +496,8 @@ static void test_much_text(void **state)
 	assert_int_equal(attr.size, strlen(back));
 	/* And what was read can be written. */
 	uint64_t version = attr.version;
-	assert_int_equal(write_pieces(world, "Users/alice.json", O_WRONLY | O_TRUNC, back, strlen(back), 1 << 20), 0);
+	assert_int_equal(
+		write_pieces(world, "Users/alice.json", O_WRONLY | O_TRUNC, back, strlen(back), 1 << 20), 0);
 	assert_int_equal(map_stat(world->map, &alice, "Users/alice.json", &attr), 0);
 	assert_int_equal(attr.size, strlen(back));
 	assert_true(attr.version >= version);
@@ -514,8 +533,11 @@ static void test_append(void **state)
 	struct world *world = *state;
 	put_old(world);
 	assert_int_equal(append_to(world, "Users/alice.json", "{\"status\": \"sent\"}\n"), 0);
-	assert_cat(world, "Users/alice.json", "{\n  \"id\": \"alice\",\n  \"status\": \"sent\",\n  \"v\": 1\n}\n");
-	assert_int_equal(append_to(world, "Users/alice.json", "{\"v\": null} {\"status\": [1]}\n{\"id\":\"alice\",\"w\":2}"), 0);
+	assert_cat(world, "Users/alice.json",
+		"{\n  \"id\": \"alice\",\n  \"status\": \"sent\",\n  \"v\": 1\n}\n");
+	assert_int_equal(append_to(world, "Users/alice.json",
+				 "{\"v\": null} {\"status\": [1]}\n{\"id\":\"alice\",\"w\":2}"),
+		0);
 	assert_cat(world, "Users/alice.json",
 		"{\n  \"id\": \"alice\",\n  \"status\": [\n    1\n  ],\n  \"v\": null,\n  \"w\": 2\n}\n");
 	uint64_t version = version_of(world, "Users/alice.json");
@@ -537,9 +559,12 @@ static void test_append_in_pieces(void **state)
 	struct world *world = *state;
 	for (size_t piece = 1; piece <= sizeof(text); piece += 4) {
 		put_old(world);
-		assert_int_equal(write_pieces(world, "Users/alice.json", O_WRONLY | O_APPEND, text, sizeof(text) - 1, piece), 0);
+		assert_int_equal(write_pieces(world, "Users/alice.json", O_WRONLY | O_APPEND, text,
+					 sizeof(text) - 1, piece),
+			0);
 		assert_cat(world, "Users/alice.json",
-			"{\n  \"id\": \"alice\",\n  \"a\": {\n    \"b\": [\n      1,\n      2\n    ]\n  },\n  \"c\": \"}{\",\n"
+			"{\n  \"id\": \"alice\",\n  \"a\": {\n    \"b\": [\n      1,\n      2\n    ]\n  },\n "
+			" \"c\": \"}{\",\n"
 			"  \"d\": 4,\n  \"v\": 1\n}\n");
 	}
 }
@@ -687,8 +712,8 @@ static const struct ddb_engine_ops *sound;
 static struct ddb_engine_ops failing;
 static enum ddb_code failure;
 
-static enum ddb_code put_nothing(
-	struct ddb_engine *engine, const struct ddb_put_item *put, struct ddb_put_result *ret, struct ddb_error *err)
+static enum ddb_code put_nothing(struct ddb_engine *engine, const struct ddb_put_item *put,
+	struct ddb_put_result *ret, struct ddb_error *err)
 {
 	if (!failure)
 		return sound->put_item(engine, put, ret, err);
@@ -745,7 +770,8 @@ static void test_typed(void **state)
 	assert_refusal(world, "Users/.typed/a.json", "write", "EINVAL", "");
 	assert_int_equal(append_to(world, "Users/.typed/a.json", "{\"m\": {\"SS\": [\"y\", \"x\"]}}"), 0);
 	assert_cat(world, "Users/a.json",
-		"{\n  \"id\": \"a\",\n  \"m\": {\n    \"$ss\": [\n      \"x\",\n      \"y\"\n    ]\n  },\n  \"n\": 1.5\n}\n");
+		"{\n  \"id\": \"a\",\n  \"m\": {\n    \"$ss\": [\n      \"x\",\n      \"y\"\n    ]\n  },\n  "
+		"\"n\": 1.5\n}\n");
 }
 
 static void test_told(void **state)
@@ -762,7 +788,8 @@ static void test_told(void **state)
 		assert_int_equal(world->told[i].version, version);
 		assert_ptr_equal(world->told[i].by, file);
 	}
-	assert_true(!strcmp(world->told[0].path, "Orders/alice/1.json") || !strcmp(world->told[1].path, "Orders/alice/1.json"));
+	assert_true(!strcmp(world->told[0].path, "Orders/alice/1.json") ||
+		    !strcmp(world->told[1].path, "Orders/alice/1.json"));
 	assert_true(!strcmp(world->told[0].path, "Orders/.typed/alice/1.json") ||
 		    !strcmp(world->told[1].path, "Orders/.typed/alice/1.json"));
 	assert_int_equal(write_at(file, 2, "x"), EINVAL);
@@ -789,6 +816,70 @@ static void test_defined_meanwhile(void **state)
 	assert_cat(world, "Fresh/2.json", "{\n  \"n\": 2,\n  \"v\": 2\n}\n");
 }
 
+/* ---- Several threads on one open file ---- */
+
+enum { THREADS = 4, ROUNDS = 40 };
+
+struct shared {
+	struct world *world;
+	struct map_file *file;
+	int next; /* atomic */
+};
+
+/* Every append is a whole object, so all of them must be there in the end. */
+static void *append_and_read(void *context)
+{
+	struct shared *shared = context;
+	char text[64], path[64];
+	size_t length;
+	for (int i = 0; i < ROUNDS; i++) {
+		int number = __atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED);
+		snprintf(text, sizeof(text), "{\"n%d\": %d}", number, number);
+		struct map_attr attr;
+		struct map_file *own;
+		snprintf(path, sizeof(path), "Users/%d.json", number % 7);
+		if (map_file_write(shared->file, &alice, 0, text, strlen(text)) ||
+			map_file_read(shared->file, 0, text, sizeof(text), &length) ||
+			map_file_flush(shared->file, &alice))
+			return "the shared file failed";
+		map_file_attr(shared->file, &attr);
+		if (map_file_refused(shared->file) || open_file(shared->world, path, O_RDWR | O_CREAT, &own))
+			return "opening failed";
+		if (map_file_truncate(own, &alice, 0) || write_at(own, 0, "{}") ||
+			map_file_release(own, &alice))
+			return "an own file failed";
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct world *world = *state;
+	struct map_options options = {0};
+	struct map *map = world->map;
+	pthread_t threads[THREADS];
+	void *failed;
+	world->map = map_new(world->engine, &options); /* its changes are told to nobody */
+	put_old(world);
+	struct shared shared = {world, must_open(world, "Users/alice.json", O_RDWR | O_APPEND), 0};
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, append_and_read, &shared), 0);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &failed);
+		if (failed)
+			fail_msg("%s", (char *)failed);
+	}
+	assert_int_equal(map_file_release(shared.file, &alice), 0);
+	char *text = cat(world, "Users/alice.json");
+	int members = 0;
+	for (char *at = text; (at = strstr(at, "\"n")); at++)
+		members++;
+	assert_int_equal(members, THREADS * ROUNDS);
+	free(text);
+	map_free(world->map);
+	world->map = map;
+}
+
 /* ---- What a rename puts ---- */
 
 static int put_text(struct world *world, const char *path, const char *text, bool no_replace)
@@ -798,7 +889,8 @@ static int put_text(struct world *world, const char *path, const char *text, boo
 	struct ddb_error err;
 	ddb_arena_init(&arena, 1 << 20);
 	assert_int_equal(map_resolve(world->map, &arena, path, &place, &err), 0);
-	return map_item_put_text(world->map, &alice, &place, text, strlen(text), 1234567890123456789, no_replace, NULL, &err);
+	return map_item_put_text(
+		world->map, &alice, &place, text, strlen(text), 1234567890123456789, no_replace, NULL, &err);
 }
 
 static void test_put_text(void **state)
@@ -895,6 +987,7 @@ int main(void)
 		TEST(typed),
 		TEST(told),
 		TEST(defined_meanwhile),
+		TEST(threads),
 		TEST(put_text),
 		TEST(scratch),
 	};

@@ -1,6 +1,6 @@
 /*
- * For the tests of open files: a map on a real local engine in a temporary directory, and what a shell does with files, as functions. One per
- * test program; everything fails the running test.
+ * For the tests of open files: a map on a real local engine in a temporary directory, and what a shell does
+ * with files, as functions. One per test program; everything fails the running test.
  */
 #ifndef FILES_WORLD_H
 #define FILES_WORLD_H
@@ -57,14 +57,15 @@ UNUSED static void note_change(void *context, const char *path, uint64_t version
 	(void)map_stat(world->map, &root, path, &attr);
 }
 
-UNUSED static void make_table(struct world *world, const char *name, const char *hash, enum ddb_type hash_type,
-	const char *range, enum ddb_type range_type)
+UNUSED static void make_table(struct world *world, const char *name, const char *hash,
+	enum ddb_type hash_type, const char *range, enum ddb_type range_type)
 {
 	struct ddb_key_attribute hash_key = {hash, (uint32_t)strlen(hash), hash_type};
 	struct ddb_key_attribute range_key = {range, range ? (uint32_t)strlen(range) : 0, range_type};
 	struct ddb_definition *definition;
 	struct ddb_error err;
-	assert_int_equal(ddb_definition_simple(&hash_key, range ? &range_key : NULL, &definition, &err), DDB_OK);
+	assert_int_equal(
+		ddb_definition_simple(&hash_key, range ? &range_key : NULL, &definition, &err), DDB_OK);
 	assert_int_equal(world->engine->ops->create_table(world->engine, name, definition, &err), DDB_OK);
 	ddb_definition_unref(definition);
 }
@@ -145,7 +146,8 @@ UNUSED static int write_at(struct map_file *file, uint64_t offset, const char *t
 }
 
 /* As bash: open, flush, write, flush, release; in pieces. The first error. */
-UNUSED static int write_pieces(struct world *world, const char *path, int flags, const char *text, size_t length, size_t piece)
+UNUSED static int write_pieces(
+	struct world *world, const char *path, int flags, const char *text, size_t length, size_t piece)
 {
 	struct map_file *file;
 	int number = open_file(world, path, flags, &file);
@@ -153,7 +155,8 @@ UNUSED static int write_pieces(struct world *world, const char *path, int flags,
 		return number;
 	number = map_file_flush(file, &alice);
 	for (size_t done = 0; !number && done < length; done += piece)
-		number = map_file_write(file, &alice, done, text + done, length - done < piece ? length - done : piece);
+		number = map_file_write(
+			file, &alice, done, text + done, length - done < piece ? length - done : piece);
 	int flushed = map_file_flush(file, &alice);
 	int released = map_file_release(file, &alice);
 	if (!number)
@@ -269,7 +272,8 @@ UNUSED static int error_count(struct world *world)
 }
 
 /* The newest refusal has all of these parts. */
-UNUSED static void assert_refusal(struct world *world, const char *path, const char *operation, const char *number, const char *message)
+UNUSED static void assert_refusal(
+	struct world *world, const char *path, const char *operation, const char *number, const char *message)
 {
 	char *text = errors(world), *last = text, quoted[400];
 	for (char *next; (next = strchr(last, '\n')) && next[1];)

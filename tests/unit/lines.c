@@ -20,13 +20,17 @@ static uint64_t count(struct world *world, const char *table)
 
 static void test_lines(void **state)
 {
-	static const char text[] = "{\"id\":\"a\",\"v\":1}\n\n  \r\n{\"v\":[1,{}],\"id\":\"b\"}\r\n{\"id\":\"a\",\"v\":2}\n";
+	static const char text[] =
+		"{\"id\":\"a\",\"v\":1}\n\n  \r\n{\"v\":[1,{}],\"id\":\"b\"}\r\n{\"id\":\"a\",\"v\":2}\n";
 	struct world *world = *state;
 	assert_echo(world, "Users/kept.json", "{}");
 	for (size_t piece = 1; piece <= sizeof(text); piece++) {
-		assert_int_equal(write_pieces(world, "Users/.items.jsonl", O_WRONLY | O_TRUNC, text, sizeof(text) - 1, piece), 0);
+		assert_int_equal(write_pieces(world, "Users/.items.jsonl", O_WRONLY | O_TRUNC, text,
+					 sizeof(text) - 1, piece),
+			0);
 		assert_cat(world, "Users/a.json", "{\n  \"id\": \"a\",\n  \"v\": 2\n}\n");
-		assert_cat(world, "Users/b.json", "{\n  \"id\": \"b\",\n  \"v\": [\n    1,\n    {}\n  ]\n}\n");
+		assert_cat(
+			world, "Users/b.json", "{\n  \"id\": \"b\",\n  \"v\": [\n    1,\n    {}\n  ]\n}\n");
 	}
 	assert_cat(world, "Users/kept.json", "{\n  \"id\": \"kept\"\n}\n");
 	assert_int_equal(count(world, "Users"), 3);
@@ -60,7 +64,8 @@ static const struct {
 } bad[] = {
 	{"{\"id\":\"x\",}", EINVAL, "EINVAL", "line 3: "},
 	{"[]", EINVAL, "EINVAL", "line 3: "},
-	{"{\"v\":1}", EINVAL, "EINVAL", "line 3: One or more parameter values were invalid: Missing the key id in the item"},
+	{"{\"v\":1}", EINVAL, "EINVAL",
+		"line 3: One or more parameter values were invalid: Missing the key id in the item"},
 	{"{\"id\":5}", EINVAL, "EINVAL", "line 3: "},
 	{"{\"id\":\"\"}", EINVAL, "EINVAL", "line 3: "},
 	{"{\"id\":\"x\"} {}", EINVAL, "EINVAL", "line 3: "},
@@ -73,7 +78,8 @@ static void test_bad_line(void **state)
 	char text[300];
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct map_file *file = must_open(world, "Users/.items.jsonl", O_WRONLY);
-		snprintf(text, sizeof(text), "{\"id\":\"a\",\"v\":%zu}\n\n%s\n{\"id\":\"after\"}\n", i, bad[i].line);
+		snprintf(text, sizeof(text), "{\"id\":\"a\",\"v\":%zu}\n\n%s\n{\"id\":\"after\"}\n", i,
+			bad[i].line);
 		assert_int_equal(write_at(file, 0, text), bad[i].number);
 		assert_refusal(world, "Users/.items.jsonl", "write", bad[i].name, bad[i].message);
 		assert_int_equal(write_at(file, 0, "{\"id\":\"after\"}\n"), bad[i].number);
@@ -120,10 +126,14 @@ static void test_typed_lines(void **state)
 {
 	struct world *world = *state;
 	assert_int_equal(write_lines(world, "Orders/.typed/.items.jsonl",
-				 "{\"user\":{\"S\":\"a\"},\"date\":{\"S\":\"1\"},\"n\":{\"N\":\"1e2\"}}\n"), 0);
+				 "{\"user\":{\"S\":\"a\"},\"date\":{\"S\":\"1\"},\"n\":{\"N\":\"1e2\"}}\n"),
+		0);
 	assert_cat(world, "Orders/.items.jsonl", "{\"user\":\"a\",\"date\":\"1\",\"n\":100}\n");
-	assert_cat(world, "Orders/.typed/.items.jsonl", "{\"user\":{\"S\":\"a\"},\"date\":{\"S\":\"1\"},\"n\":{\"N\":\"100\"}}\n");
-	assert_int_equal(write_lines(world, "Orders/.typed/.items.jsonl", "{\"user\":\"a\",\"date\":\"2\"}\n"), EINVAL);
+	assert_cat(world, "Orders/.typed/.items.jsonl",
+		"{\"user\":{\"S\":\"a\"},\"date\":{\"S\":\"1\"},\"n\":{\"N\":\"100\"}}\n");
+	assert_int_equal(
+		write_lines(world, "Orders/.typed/.items.jsonl", "{\"user\":\"a\",\"date\":\"2\"}\n"),
+		EINVAL);
 	assert_int_equal(write_lines(world, "Orders/.items.jsonl", "{\"user\":\"a\"}\n"), EINVAL);
 	assert_refusal(world, "Orders/.items.jsonl", "write", "EINVAL", "Missing the key date");
 	assert_int_equal(count(world, "Orders"), 1);
@@ -132,7 +142,9 @@ static void test_typed_lines(void **state)
 static void test_told(void **state)
 {
 	struct world *world = *state;
-	assert_int_equal(write_lines(world, "Orders/.items.jsonl", "{\"user\":\"a/b\",\"date\":\"1\"}\n{\"user\":\"c\",\"date\":\"2\"}\n"), 0);
+	assert_int_equal(write_lines(world, "Orders/.items.jsonl",
+				 "{\"user\":\"a/b\",\"date\":\"1\"}\n{\"user\":\"c\",\"date\":\"2\"}\n"),
+		0);
 	bool first = false, typed = false, second = false;
 	for (size_t i = 0; i < world->told_count; i++) {
 		first |= !strcmp(world->told[i].path, "Orders/a%2Fb/1.json") && world->told[i].version;
@@ -149,7 +161,8 @@ static void test_provisional(void **state)
 	make_provisional(world, "Fresh");
 	assert_cat(world, "Fresh/.items.jsonl", "");
 	assert_int_equal(write_lines(world, "Fresh/.items.jsonl", "{\"pk\":\"a\"}\n"), EINVAL);
-	assert_refusal(world, "Fresh/.items.jsonl", "write", "EINVAL", "line 1: The table has no definition yet");
+	assert_refusal(
+		world, "Fresh/.items.jsonl", "write", "EINVAL", "line 1: The table has no definition yet");
 	assert_int_equal(write_lines(world, "Fresh/.items.jsonl", "\n"), 0);
 	assert_echo(world, "Fresh/a.json", "{\"v\":1}");
 	assert_cat(world, "Fresh/.items.jsonl", "{\"pk\":\"a\",\"v\":1}\n");
@@ -165,8 +178,10 @@ static void put_many(struct world *world)
 	memset(filling, 'x', 300);
 	filling[300] = '\0';
 	for (int i = 0; i < MANY; i++)
-		end += sprintf(end, "{\"user\":\"u%d\",\"date\":\"%d\",\"text\":\"%s\"}\n", i % 137, i, filling);
-	assert_int_equal(write_pieces(world, "Orders/.items.jsonl", O_WRONLY, text, (size_t)(end - text), 131072), 0);
+		end += sprintf(
+			end, "{\"user\":\"u%d\",\"date\":\"%d\",\"text\":\"%s\"}\n", i % 137, i, filling);
+	assert_int_equal(
+		write_pieces(world, "Orders/.items.jsonl", O_WRONLY, text, (size_t)(end - text), 131072), 0);
 	free(text);
 	assert_int_equal(count(world, "Orders"), MANY);
 }
@@ -214,9 +229,9 @@ static void test_many(void **state)
 
 static void test_segment_names(void **state)
 {
-	static const char *const none[] = {"Orders/.scan/0", "Orders/.scan/01", "Orders/.scan/1000001", "Orders/.scan/x",
-		"Orders/.scan/3/3.jsonl", "Orders/.scan/3/00.jsonl", "Orders/.scan/3/-1.jsonl", "Orders/.scan/3/1",
-		"Orders/.scan/99999999999999999999"};
+	static const char *const none[] = {"Orders/.scan/0", "Orders/.scan/01", "Orders/.scan/1000001",
+		"Orders/.scan/x", "Orders/.scan/3/3.jsonl", "Orders/.scan/3/00.jsonl",
+		"Orders/.scan/3/-1.jsonl", "Orders/.scan/3/1", "Orders/.scan/99999999999999999999"};
 	struct world *world = *state;
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
 		assert_gone(world, none[i]);
@@ -275,8 +290,8 @@ static struct ddb_engine_ops failing;
 static const struct ddb_engine_ops *sound;
 static int queries_left;
 
-static enum ddb_code query_until(struct ddb_engine *engine, struct ddb_arena *arena, const struct ddb_query *query,
-	struct ddb_page *ret, struct ddb_error *err)
+static enum ddb_code query_until(struct ddb_engine *engine, struct ddb_arena *arena,
+	const struct ddb_query *query, struct ddb_page *ret, struct ddb_error *err)
 {
 	if (queries_left-- > 0)
 		return sound->query(engine, arena, query, ret, err);
@@ -331,7 +346,9 @@ static void test_store_full(void **state)
 	failing = *sound;
 	failing.put_many = put_many_of_two;
 	world->engine->ops = &failing;
-	assert_int_equal(write_lines(world, "Users/.items.jsonl", "{\"id\":\"a\"}\n\n{\"id\":\"b\"}\n\n{\"id\":\"c\"}\n{\"id\":\"d\"}\n"), ENOSPC);
+	assert_int_equal(write_lines(world, "Users/.items.jsonl",
+				 "{\"id\":\"a\"}\n\n{\"id\":\"b\"}\n\n{\"id\":\"c\"}\n{\"id\":\"d\"}\n"),
+		ENOSPC);
 	assert_refusal(world, "Users/.items.jsonl", "write", "ENOSPC", "line 5: The disk is full");
 	assert_int_equal(count(world, "Users"), 2);
 	size_t told = 0;

@@ -1,7 +1,8 @@
 /*
- * Reading directories: every kind of them, in pages, with changes between the calls, from any place, and with entries
- * that are hostile or damaged.
+ * Reading directories: every kind of them, in pages, with changes between the calls, from any place, and with
+ * entries that are hostile or damaged.
  */
+#include "mapping/directory.h"
 #include "tree_fixture.h"
 #include <pthread.h>
 
@@ -91,7 +92,8 @@ static void count_entry(struct tally *tally, const char *name)
 {
 	unsigned number;
 	char end[16];
-	if (sscanf(name + 1, "%u%15s", &number, end) >= 1 && (name[0] == 'h' || name[0] == 'r') && number < MANY + 16)
+	if (sscanf(name + 1, "%u%15s", &number, end) >= 1 && (name[0] == 'h' || name[0] == 'r') &&
+		number < MANY + 16)
 		tally->seen[number]++;
 	else
 		tally->others++;
@@ -334,7 +336,8 @@ static void defined_meanwhile(void **state)
 {
 	struct fixture *fixture = *state;
 	static const char text[] =
-		"{\"AttributeDefinitions\":[{\"AttributeName\":\"h\",\"AttributeType\":\"N\"},{\"AttributeName\":\"r\","
+		"{\"AttributeDefinitions\":[{\"AttributeName\":\"h\",\"AttributeType\":\"N\"},{"
+		"\"AttributeName\":\"r\","
 		"\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"h\",\"KeyType\":\"HASH\"},"
 		"{\"AttributeName\":\"r\",\"KeyType\":\"RANGE\"}]}";
 	struct tally *tally = calloc(1, sizeof(*tally));
@@ -349,7 +352,8 @@ static void defined_meanwhile(void **state)
 		int length = snprintf(name, sizeof(name), "r%u", i);
 		const struct ddb_value hash = ddb_string("7", 1), range = ddb_string(name, (size_t)length);
 		struct ddb_value item;
-		check_code(fixture, map_key_of_values(table, &hash, &range, &arena, &item, &fixture->err), __LINE__);
+		check_code(fixture, map_key_of_values(table, &hash, &range, &arena, &item, &fixture->err),
+			__LINE__);
 		put_item(fixture, "New", &item);
 	}
 	ddb_table_unref(table);
@@ -377,7 +381,8 @@ static void deleted_meanwhile(void **state)
 	assert_string_equal(entry_at(dir, 0).name, ".table.json");
 	assert_non_null(entry_at(dir, 400).name);
 	assert_string_equal(entry_at(root, 0).name, "Simple");
-	check_code(fixture, fixture->engine->ops->delete_table(fixture->engine, "Simple", &fixture->err), __LINE__);
+	check_code(fixture, fixture->engine->ops->delete_table(fixture->engine, "Simple", &fixture->err),
+		__LINE__);
 	map_tell_path(fixture->map, "Simple", UINT64_MAX, NULL);
 	assert_null(entry_at(dir, 401).name);
 	assert_null(entry_at(dir, 0).name);
@@ -391,9 +396,10 @@ static void deleted_meanwhile(void **state)
 static void hostile_keys(void **state)
 {
 	struct fixture *fixture = *state;
-	static const char *const keys[] = {".", "..", "/", "//", "a/b", "%", "%2F", "~", "~~", "a~b", ".table.json",
-		".hidden", ".items.jsonl", ".typed", "a.json", ".json", "\n", "a\nb", "\x7f", "\x01", " ", "-rf", "*",
-		"$(reboot)", "\\", "\"", "'", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "con", "x.scratch"};
+	static const char *const keys[] = {".", "..", "/", "//", "a/b", "%", "%2F", "~", "~~", "a~b",
+		".table.json", ".hidden", ".items.jsonl", ".typed", "a.json", ".json", "\n", "a\nb", "\x7f",
+		"\x01", " ", "-rf", "*", "$(reboot)", "\\", "\"", "'", "\xc3\xa4", "\xe2\x82\xac",
+		"\xf0\x9f\x98\x80", "con", "x.scratch"};
 	enum { COUNT = sizeof(keys) / sizeof(*keys) };
 	make_table(fixture, "Simple", 'S', '\0');
 	make_table(fixture, "Both", 'S', 'S');
@@ -401,7 +407,8 @@ static void hostile_keys(void **state)
 	put_key(fixture, "Both", "a\0b", 3, "\0\0", 2);
 	for (size_t i = 0; i < COUNT; i++) {
 		put_key(fixture, "Simple", keys[i], strlen(keys[i]), NULL, 0);
-		put_key(fixture, "Both", keys[i], strlen(keys[i]), keys[COUNT - 1 - i], strlen(keys[COUNT - 1 - i]));
+		put_key(fixture, "Both", keys[i], strlen(keys[i]), keys[COUNT - 1 - i],
+			strlen(keys[COUNT - 1 - i]));
 	}
 	/* Around the longest name, with and without suffix, plain and escaped. */
 	for (size_t length = 80; length <= 260; length++) {
@@ -421,14 +428,16 @@ static void hostile_keys(void **state)
 			if (!entry.name)
 				break;
 			offset = entry.next;
-			assert_true(strlen(entry.name) <= 255 && !strchr(entry.name, '/') && !strchr(entry.name, '\n'));
+			assert_true(strlen(entry.name) <= 255 && !strchr(entry.name, '/') &&
+				    !strchr(entry.name, '\n'));
 			snprintf(path, sizeof(path), "%s/%s", directories[d], entry.name);
 			check_errno(stat_of(fixture, path, &attr), 0, path, __LINE__);
 			assert_int_equal(attr.ino, entry.attr.ino);
 			if (!attr.directory)
 				continue;
 			char *names = names_of(fixture, path);
-			assert_true(strlen(names) > strlen(".json\n") && strchr(names, '\n') == names + strlen(names) - 1);
+			assert_true(strlen(names) > strlen(".json\n") &&
+				    strchr(names, '\n') == names + strlen(names) - 1);
 			names[strlen(names) - 1] = '\0';
 			snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s", names);
 			check_errno(stat_of(fixture, path, &attr), 0, path, __LINE__);
@@ -495,6 +504,92 @@ static void concurrent_changes(void **state)
 	free(tally);
 }
 
+/* ---- Failing engines ---- */
+
+static struct ddb_engine_ops failing;
+static const struct ddb_engine_ops *sound;
+static unsigned failures;
+
+static enum ddb_code failing_query(struct ddb_engine *engine, struct ddb_arena *arena,
+	const struct ddb_query *query, struct ddb_page *ret, struct ddb_error *err)
+{
+	if (failures && query->start) {
+		failures--;
+		return ddb_fail(err, DDB_TIMED_OUT, "It took too long");
+	}
+	return sound->query(engine, arena, query, ret, err);
+}
+
+/* Each page of several has lost its first entry. */
+static enum ddb_code damaged_query(struct ddb_engine *engine, struct ddb_arena *arena,
+	const struct ddb_query *query, struct ddb_page *ret, struct ddb_error *err)
+{
+	assert_true(query->skip_damaged);
+	enum ddb_code code = sound->query(engine, arena, query, ret, err);
+	if (code || ret->count < 2)
+		return code;
+	ret->entries++;
+	ret->count--;
+	ret->damaged = 1;
+	return DDB_OK;
+}
+
+static enum ddb_code damaged_table(
+	struct ddb_engine *engine, const char *name, struct ddb_table **ret, struct ddb_error *err)
+{
+	if (!strcmp(name, "Broken"))
+		return ddb_fail(err, DDB_DAMAGED, "The definition of table %s is damaged", name);
+	return sound->describe_table(engine, name, ret, err);
+}
+
+static void failing_engine(void **state)
+{
+	struct fixture *fixture = *state;
+	struct map_dirent entry;
+	struct tally *tally = calloc(1, sizeof(*tally));
+	make_table(fixture, "Simple", 'S', '\0');
+	make_table(fixture, "Broken", 'S', '\0');
+	put_many(fixture, "Simple", 2000, false);
+	sound = fixture->engine->ops;
+	failing = *sound;
+	failing.query = failing_query;
+	failing.describe_table = damaged_table;
+	fixture->engine->ops = &failing;
+	/* What was read stays, and the rest is there once the engine answers again. */
+	struct map_dir *dir = open_dir(fixture, "Simple");
+	failures = 2;
+	uint64_t offset = 0;
+	int number = 0;
+	while (!(number = map_dir_entry(dir, offset, &entry))) {
+		count_entry(tally, entry.name);
+		offset = entry.next;
+	}
+	assert_int_equal(number, ETIMEDOUT);
+	assert_int_equal(offset, MAP_PAGE_ENTRIES);
+	assert_errno(map_dir_entry(dir, offset, &entry), ETIMEDOUT);
+	assert_true(is_recorded(fixture, "\"operation\":\"readdir\",\"errno\":\"ETIMEDOUT\""));
+	read_some(dir, offset, SIZE_MAX, tally);
+	check_tally(tally, 0, 2000, 1);
+	map_dir_free(dir);
+	/* A damaged table answers by name, and hides no other. */
+	assert_list(fixture, "", "Simple\n");
+	assert_stat(fixture, "Broken", EIO);
+	assert_stat(fixture, "Broken/a.json", EIO);
+	assert_true(is_recorded(fixture, "\"path\":\"Broken\",\"operation\":\"readdir\",\"errno\":\"EIO\""));
+	/* Damaged items are left out, and said so. */
+	failing.query = damaged_query;
+	memset(tally, 0, sizeof(*tally));
+	dir = open_dir(fixture, "Simple");
+	offset = read_some(dir, 0, SIZE_MAX, tally);
+	assert_in_range(offset, 1990, 1999);
+	for (unsigned i = 0; i < 2000; i++)
+		assert_true(tally->seen[i] <= 1);
+	assert_true(is_recorded(fixture, "\"path\":\"Simple\",\"operation\":\"readdir\",\"errno\":\"EIO\""));
+	map_dir_free(dir);
+	fixture->engine->ops = sound;
+	free(tally);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -510,6 +605,7 @@ int main(void)
 		TEST(deleted_meanwhile),
 		TEST(hostile_keys),
 		TEST(concurrent_changes),
+		TEST(failing_engine),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

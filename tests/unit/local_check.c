@@ -1,6 +1,6 @@
 /*
- * The check of a local store: what is sound has no problems; what breaks each of its rules is found, and repaired where
- * it can be; and bytes changed on the disk are found and never read as data.
+ * The check of a local store: what is sound has no problems; what breaks each of its rules is found, and
+ * repaired where it can be; and bytes changed on the disk are found and never read as data.
  */
 #include "local_fixture.h"
 
@@ -98,8 +98,8 @@ struct breakage {
 static struct local_key place(struct breakage *b, const struct local_table *table, struct ddb_value map)
 {
 	struct local_key key;
-	assert_ok(b->f, local_key_of_map(
-		b->engine->store, table->table, table->space, &map, &key, &b->f->err));
+	assert_ok(
+		b->f, local_key_of_map(b->engine->store, table->table, table->space, &map, &key, &b->f->err));
 	return key;
 }
 
@@ -110,10 +110,11 @@ static struct store_value read_record(struct breakage *b, const uint8_t *key, si
 	return value;
 }
 
-static void write_record(struct breakage *b, const uint8_t *key, size_t length, const struct store_value *value)
+static void write_record(
+	struct breakage *b, const uint8_t *key, size_t length, const struct store_value *value)
 {
 	assert_ok(b->f, store_put(b->txn, key, length, value->head, value->head_length, value->body,
-		value->body_length, &b->f->err));
+				value->body_length, &b->f->err));
 }
 
 static void delete_record(struct breakage *b, const uint8_t *key, size_t length)
@@ -130,7 +131,8 @@ static void no_header(struct breakage *b)
 
 static void wrong_header(struct breakage *b)
 {
-	struct local_key key = place(b, b->both, composite_key(b->f, 4)), other = place(b, b->both, composite_key(b->f, 8));
+	struct local_key key = place(b, b->both, composite_key(b->f, 4)),
+			 other = place(b, b->both, composite_key(b->f, 8));
 	struct store_value value = read_record(b, other.bytes, LOCAL_PREFIX_BYTES);
 	write_record(b, key.bytes, LOCAL_PREFIX_BYTES, &value);
 }
@@ -151,7 +153,8 @@ static void lost_item(struct breakage *b)
 
 static void item_in_a_wrong_place(struct breakage *b)
 {
-	struct local_key key = place(b, b->simple, simple_key(b->f, 4)), other = place(b, b->simple, simple_key(b->f, 5));
+	struct local_key key = place(b, b->simple, simple_key(b->f, 4)),
+			 other = place(b, b->simple, simple_key(b->f, 5));
 	struct store_value value = read_record(b, other.bytes, other.length);
 	write_record(b, key.bytes, key.length, &value);
 }
@@ -276,7 +279,8 @@ static void no_alias(struct breakage *b)
 static void no_sort_key_alias(struct breakage *b)
 {
 	struct ddb_value map = map_of(&b->f->arena, "pk=S:p", NULL);
-	struct local_key key = place(b, b->texts, with(&b->f->arena, &map, "sk", filled(&b->f->arena, 200, 's')));
+	struct local_key key =
+		place(b, b->texts, with(&b->f->arena, &map, "sk", filled(&b->f->arena, 200, 's')));
 	uint8_t alias_key[LOCAL_ALIAS_KEY_MAX];
 	size_t length = local_alias_key(b->engine, b->texts, &key, true, alias_key);
 	assert_int_equal(length, LOCAL_ALIAS_KEY_MAX);
@@ -465,7 +469,8 @@ static void finds_and_repairs(void **state)
 		if (result.problems != 0)
 			fail_msg("breakage %zu is still there", i);
 		assert_int_equal(result.items, SIMPLE + COMPOSITE + 1 - breakages[i].lost);
-		assert_int_equal(counts(f, "Simple").items + counts(f, "Both").items + counts(f, "Texts").items,
+		assert_int_equal(
+			counts(f, "Simple").items + counts(f, "Both").items + counts(f, "Texts").items,
 			result.items);
 		put(f, "Both", composite_item(f, 1)); /* it works on */
 		engine_close(f);
@@ -527,7 +532,8 @@ static void keeps_what_it_cannot_repair(void **state)
 	assert_ok(f, store_write(local_of(f->engine)->store, mend_catalog, cached, false, &f->err));
 	local_table_unref(cached);
 	assert_int_equal(query(f, (struct ddb_query){.table = "Both"}).count, COMPOSITE);
-	assert_true(run_check(f, true).problems <= 1); /* the number of tables, which was repaired to what could be read */
+	assert_true(run_check(f, true).problems <=
+		    1); /* the number of tables, which was repaired to what could be read */
 }
 
 /* ---- Bytes on the disk ---- */
@@ -609,7 +615,8 @@ static void write_byte(const struct image *image, size_t place, uint8_t byte)
 	close(fd);
 }
 
-static bool right_or_damaged(struct fixture *f, const char *table, struct ddb_value key, struct ddb_value item)
+static bool right_or_damaged(
+	struct fixture *f, const char *table, struct ddb_value key, struct ddb_value item)
 {
 	struct ddb_get_result got = {.found = false};
 	struct ddb_get_item request = {.table = table, .key = key};
@@ -658,8 +665,8 @@ static bool read_all(struct fixture *f)
 }
 
 /*
- * One changed byte: everything reads as it was or as damaged, and the check finds what any read finds. With `repair` what is left
- * is sound. Returns whether the byte mattered.
+ * One changed byte: everything reads as it was or as damaged, and the check finds what any read finds. With
+ * `repair` what is left is sound. Returns whether the byte mattered.
  */
 static bool try_flip(struct fixture *f, const struct image *image, size_t place, bool repair)
 {

@@ -1,6 +1,6 @@
 /*
- * What the tests of the local engine share: an engine on a store in a temporary directory, hooks with simple rules, and items
- * written as text. Every test ends with a check of its store, which must be sound.
+ * What the tests of the local engine share: an engine on a store in a temporary directory, hooks with simple
+ * rules, and items written as text. Every test ends with a check of its store, which must be sound.
  */
 #ifndef LOCAL_FIXTURE_H
 #define LOCAL_FIXTURE_H
@@ -43,8 +43,8 @@ HELPER void measure(const struct ddb_table *table, const struct ddb_value *item,
 	ret[1] = (uint32_t)(ddb_item_size(item) + 9 * item->count + 4);
 }
 
-HELPER bool alias(
-	const struct ddb_table *table, const struct ddb_value *value, bool is_range, uint8_t ret[DDB_ALIAS_BYTES])
+HELPER bool alias(const struct ddb_table *table, const struct ddb_value *value, bool is_range,
+	uint8_t ret[DDB_ALIAS_BYTES])
 {
 	(void)table;
 	uint64_t hash = is_range ? 7 : 5;
@@ -70,13 +70,14 @@ HELPER void check_code(
 {
 	if (code == wanted)
 		return;
-	fail_msg("line %d: %s: code %d, not %d: %s", line, call, code, wanted, code ? fixture->err.message : "");
+	fail_msg("line %d: %s: code %d, not %d: %s", line, call, code, wanted,
+		code ? fixture->err.message : "");
 }
 
-#define assert_refused(fixture, call, code, text) \
-	do { \
-		assert_code(fixture, call, code); \
-		assert_string_equal((fixture)->err.message, text); \
+#define assert_refused(fixture, call, code, text)                                                            \
+	do {                                                                                                 \
+		assert_code(fixture, call, code);                                                            \
+		assert_string_equal((fixture)->err.message, text);                                           \
 	} while (0)
 
 /* ---- Values ---- */
@@ -254,8 +255,8 @@ HELPER struct ddb_definition *definition_of(struct fixture *fixture, const char 
 		part = strchr(part, ',');
 		part += part != NULL;
 	}
-	assert_ok(fixture, ddb_definition_simple(
-		&parts[0], count > 1 ? &parts[1] : NULL, &definition, &fixture->err));
+	assert_ok(fixture,
+		ddb_definition_simple(&parts[0], count > 1 ? &parts[1] : NULL, &definition, &fixture->err));
 	return definition;
 }
 

@@ -1,10 +1,11 @@
 /*
- * The local engine's items: put, get, update, delete, move, times, many at once, aliases and partitions, every refusal; and a
- * random run against a model in arrays.
+ * The local engine's items: put, get, update, delete, move, times, many at once, aliases and partitions,
+ * every refusal; and a random run against a model in arrays.
  */
 #include "local_fixture.h"
 
-static const char *const kinds[] = {"pk:S", "pk:N", "pk:B", "pk:S,sk:S", "pk:N,sk:N", "pk:B,sk:B", "pk:S,sk:N"};
+static const char *const kinds[] = {
+	"pk:S", "pk:N", "pk:B", "pk:S,sk:S", "pk:N,sk:N", "pk:B,sk:B", "pk:S,sk:N"};
 
 static struct ddb_value key_map(struct fixture *f, const char *kind, const char *hash, const char *range)
 {
@@ -24,7 +25,8 @@ static struct ddb_value extended(struct fixture *f, struct ddb_value map, const 
 static enum ddb_code put_code(struct fixture *f, const char *table, struct ddb_value item)
 {
 	struct ddb_put_result result;
-	return OP(f->engine, put_item, &(struct ddb_put_item){.table = table, .item = item}, &result, &f->err);
+	return OP(
+		f->engine, put_item, &(struct ddb_put_item){.table = table, .item = item}, &result, &f->err);
 }
 
 static void puts_and_gets_every_kind(void **state)
@@ -34,7 +36,8 @@ static void puts_and_gets_every_kind(void **state)
 		char table[16];
 		snprintf(table, sizeof table, "Table%zu", i);
 		create(f, table, kinds[i]);
-		struct ddb_value key = key_map(f, kinds[i], "12", "-3"), other = key_map(f, kinds[i], "13", "-3");
+		struct ddb_value key = key_map(f, kinds[i], "12", "-3"),
+				 other = key_map(f, kinds[i], "13", "-3");
 		struct ddb_value item = extended(f, key, "text", "S:hello");
 		struct ddb_put_result first = put(f, table, item);
 		assert_false(first.replaced || first.unchanged);
@@ -113,8 +116,8 @@ static void conditions(void **state)
 	assert_code(f, OP(f->engine, put_item, &request, &result, &f->err), DDB_CONDITIONAL_CHECK_FAILED);
 	request.condition = DDB_IF_PRESENT;
 	assert_ok(f, OP(f->engine, put_item, &request, &result, &f->err));
-	struct ddb_update_item update = {.table = "Users", .key = MAP("id=S:b"), .set = MAP("n=N:1"),
-		.condition = DDB_IF_PRESENT};
+	struct ddb_update_item update = {
+		.table = "Users", .key = MAP("id=S:b"), .set = MAP("n=N:1"), .condition = DDB_IF_PRESENT};
 	assert_code(f, OP(f->engine, update_item, &update, &result, &f->err), DDB_CONDITIONAL_CHECK_FAILED);
 	update.condition = DDB_IF_ABSENT;
 	assert_ok(f, OP(f->engine, update_item, &update, &result, &f->err));
@@ -142,10 +145,12 @@ static void refuses_items(void **state)
 	assert_refused(f, put_code(f, "Num", MAP("id=S:1")), DDB_VALIDATION,
 		"One or more parameter values were invalid: Type mismatch for key id expected: N actual: S");
 	assert_refused(f, put_code(f, "Both", MAP("pk=S:", "sk=B:b")), DDB_VALIDATION,
-		"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+		"One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+		"contain an "
 		"empty string value. Key: pk");
 	assert_refused(f, put_code(f, "Both", MAP("pk=S:a", "sk=B:")), DDB_VALIDATION,
-		"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+		"One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+		"contain an "
 		"empty binary value. Key: sk");
 	assert_ok(f, put_code(f, "Both", with(a, &key, "pk", filled(a, 2048, 'p'))));
 	assert_refused(f, put_code(f, "Both", with(a, &key, "pk", filled(a, 2049, 'p'))), DDB_VALIDATION,
@@ -199,8 +204,8 @@ static void limits_sizes(void **state)
 	size_t most = DDB_ITEM_SIZE_MAX - 3 - 1; /* "id", "a", "t" */
 	create(f, "Users", "id:S");
 	assert_ok(f, put_code(f, "Users", with(a, &key, "t", filled(a, most, 'x'))));
-	assert_refused(f, put_code(f, "Users", with(a, &key, "t", filled(a, most + 1, 'x'))), DDB_ITEM_TOO_LARGE,
-		"Item size has exceeded the maximum allowed size");
+	assert_refused(f, put_code(f, "Users", with(a, &key, "t", filled(a, most + 1, 'x'))),
+		DDB_ITEM_TOO_LARGE, "Item size has exceeded the maximum allowed size");
 	assert_int_equal(get(f, "Users", key).entry.meta.size, DDB_ITEM_SIZE_MAX);
 	/* The finished item. */
 	struct ddb_update_item update = {.table = "Users", .key = key, .set = MAP("m=S:x")};
@@ -230,18 +235,29 @@ static void refuses_keys(void **state)
 	create(f, "Both", "pk:S,sk:N");
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		static const char text[] = "The provided key element does not match the schema";
-		assert_refused(f, OP(f->engine, get_item, &f->arena,
-			&(struct ddb_get_item){.table = "Both", .key = bad[i]}, &got, &f->err), DDB_VALIDATION, text);
-		assert_refused(f, OP(f->engine, delete_item,
-			&(struct ddb_delete_item){.table = "Both", .key = bad[i]}, &deleted, &f->err),
+		assert_refused(f,
+			OP(f->engine, get_item, &f->arena,
+				&(struct ddb_get_item){.table = "Both", .key = bad[i]}, &got, &f->err),
 			DDB_VALIDATION, text);
-		assert_refused(f, OP(f->engine, move_item, &(struct ddb_move_item){.table = "Both",
-			.from = MAP("pk=S:a", "sk=N:1"), .to = bad[i]}, &f->err), DDB_VALIDATION, text);
-		assert_refused(f, OP(f->engine, set_mtime, &(struct ddb_set_mtime){.table = "Both", .key = bad[i]},
-			&f->err), DDB_VALIDATION, text);
+		assert_refused(f,
+			OP(f->engine, delete_item, &(struct ddb_delete_item){.table = "Both", .key = bad[i]},
+				&deleted, &f->err),
+			DDB_VALIDATION, text);
+		assert_refused(f,
+			OP(f->engine, move_item,
+				&(struct ddb_move_item){
+					.table = "Both", .from = MAP("pk=S:a", "sk=N:1"), .to = bad[i]},
+				&f->err),
+			DDB_VALIDATION, text);
+		assert_refused(f,
+			OP(f->engine, set_mtime, &(struct ddb_set_mtime){.table = "Both", .key = bad[i]},
+				&f->err),
+			DDB_VALIDATION, text);
 	}
-	assert_code(f, OP(f->engine, get_item, &f->arena,
-		&(struct ddb_get_item){.table = "Both", .key = MAP("pk=S:", "sk=N:1")}, &got, &f->err),
+	assert_code(f,
+		OP(f->engine, get_item, &f->arena,
+			&(struct ddb_get_item){.table = "Both", .key = MAP("pk=S:", "sk=N:1")}, &got,
+			&f->err),
 		DDB_VALIDATION);
 	assert_non_null(strstr(f->err.message, "cannot contain an empty string value. Key: pk"));
 }
@@ -277,7 +293,8 @@ static void updates(void **state)
 	assert_code(f, OP(f->engine, update_item, &update, &result, &f->err), DDB_VALIDATION);
 	update.set = (struct ddb_value){.type = DDB_M};
 	update.key = MAP("pk=S:new", "sk=S:b");
-	assert_ok(f, OP(f->engine, update_item, &update, &result, &f->err)); /* an empty SET makes an item of the key */
+	assert_ok(f, OP(f->engine, update_item, &update, &result,
+			     &f->err)); /* an empty SET makes an item of the key */
 	assert_true(ddb_value_equal(item_at(f, "Users", update.key), &update.key));
 }
 
@@ -295,7 +312,8 @@ static void moves(void **state)
 {
 	F;
 	create(f, "Users", "pk:S,sk:S");
-	struct ddb_value a1 = MAP("pk=S:a", "sk=S:1"), a2 = MAP("pk=S:a", "sk=S:2"), b1 = MAP("pk=S:b", "sk=S:1");
+	struct ddb_value a1 = MAP("pk=S:a", "sk=S:1"), a2 = MAP("pk=S:a", "sk=S:2"),
+			 b1 = MAP("pk=S:b", "sk=S:1");
 	struct ddb_value partition = ddb_string("a", 1);
 	struct ddb_partition before, after;
 	struct ddb_put_result first = put(f, "Users", extended(f, a1, "n", "N:1"));
@@ -317,7 +335,8 @@ static void moves(void **state)
 	assert_ok(f, move(f, "Users", a2, b1, false, false));
 	assert_string_equal(text_of(&f->arena, item_at(f, "Users", b1), "old"), "(none)");
 	assert_int_equal(counts(f, "Users").items, 1);
-	assert_code(f, OP(f->engine, get_partition, "Users", &partition, &after, &f->err), DDB_RESOURCE_NOT_FOUND);
+	assert_code(f, OP(f->engine, get_partition, "Users", &partition, &after, &f->err),
+		DDB_RESOURCE_NOT_FOUND);
 	/* Onto itself. */
 	struct ddb_meta meta = get(f, "Users", b1).entry.meta;
 	assert_ok(f, move(f, "Users", b1, b1, false, false));
@@ -356,7 +375,8 @@ static void moves_in_provisional_tables(void **state)
 	assert_code(f, put_code(f, "New", MAP("\xffpk=S:a", "n=N:1")), DDB_VALIDATION);
 	assert_string_equal(
 		f->err.message, "One or more parameter values were invalid: Missing the key sk in the item");
-	assert_ok(f, move(f, "New", MAP("\xffpk=S:a", "\xffsk=S:1"), MAP("\xffpk=S:b", "\xffsk=S:22"), false, false));
+	assert_ok(f, move(f, "New", MAP("\xffpk=S:a", "\xffsk=S:1"), MAP("\xffpk=S:b", "\xffsk=S:22"), false,
+			     false));
 	struct ddb_get_result got = get(f, "New", MAP("\xffpk=S:b", "\xffsk=S:22"));
 	assert_true(got.found);
 	assert_int_equal(got.entry.meta.size, 3);
@@ -484,7 +504,8 @@ static void lists_partitions(void **state)
 		do {
 			assert_ok(f, OP(f->engine, list_partitions, &f->arena, &request, &page, &f->err));
 			for (size_t i = 0; i < page.count; i++, at++) {
-				assert_true(ddb_value_equal(&page.partitions[i].key, &all.partitions[at].key));
+				assert_true(
+					ddb_value_equal(&page.partitions[i].key, &all.partitions[at].key));
 				assert_true(page.partitions[i].serial > 0 && page.partitions[i].mtime_ns > 0);
 			}
 			assert_true(page.more == (at < 50));
@@ -494,7 +515,8 @@ static void lists_partitions(void **state)
 	}
 	/* The partition after which to go on may be gone. */
 	struct ddb_value gone = all.partitions[20].key;
-	struct ddb_page items = query(f, (struct ddb_query){.table = "Orders", .partition = &gone, .keys_only = true});
+	struct ddb_page items =
+		query(f, (struct ddb_query){.table = "Orders", .partition = &gone, .keys_only = true});
 	assert_int_equal(items.count, 2);
 	for (size_t i = 0; i < items.count; i++)
 		assert_true(delete (f, "Orders", items.entries[i].item));
@@ -524,7 +546,8 @@ static void finds_aliases(void **state)
 {
 	F;
 	struct ddb_arena *a = &f->arena;
-	struct ddb_value longer = filled(a, 150, 'k'), other = filled(a, 150, 'o'), found, small = ddb_string("s", 1);
+	struct ddb_value longer = filled(a, 150, 'k'), other = filled(a, 150, 'o'), found,
+			 small = ddb_string("s", 1);
 	create(f, "Simple", "id:S");
 	create(f, "Both", "pk:S,sk:S");
 	struct ddb_value base = MAP("x=S:y");
@@ -644,8 +667,10 @@ static void model_move(struct model *model, unsigned h, unsigned r)
 		wanted = DDB_RESOURCE_NOT_FOUND;
 	else if (no_replace && to->there)
 		wanted = DDB_CONDITIONAL_CHECK_FAILED;
-	assert_code(model->f, move(model->f, "Model", model_key(model, h, r), model_key(model, to_h, to_r), exchange_,
-		no_replace), wanted);
+	assert_code(model->f,
+		move(model->f, "Model", model_key(model, h, r), model_key(model, to_h, to_r), exchange_,
+			no_replace),
+		wanted);
 	if (wanted || from == to)
 		return;
 	*to = *from;
@@ -666,7 +691,8 @@ static void model_compare(struct model *model)
 		char name[16];
 		snprintf(name, sizeof name, "hash%u", h);
 		struct ddb_value partition = ddb_string(name, strlen(name));
-		struct ddb_page page = query(f, (struct ddb_query){.table = "Model", .partition = &partition});
+		struct ddb_page page =
+			query(f, (struct ddb_query){.table = "Model", .partition = &partition});
 		size_t at = 0;
 		for (unsigned r = 0; r < MODEL_RANGES; r++) {
 			struct model_item *item = &model->items[h][r];
@@ -734,8 +760,9 @@ static void *add(void *context)
 		struct ddb_put_result result;
 		ddb_arena_reset(&arena);
 		snprintf(text, sizeof text, "a%u=N:%u", adder->number, i);
-		struct ddb_update_item update = {
-			.table = "Users", .key = map_of(&arena, "id=S:x", NULL), .set = map_of(&arena, text, NULL)};
+		struct ddb_update_item update = {.table = "Users",
+			.key = map_of(&arena, "id=S:x", NULL),
+			.set = map_of(&arena, text, NULL)};
 		if (OP(adder->f->engine, update_item, &update, &result, &err))
 			abort();
 		adder->versions[i] = result.meta.version;

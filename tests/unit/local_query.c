@@ -1,5 +1,6 @@
 /*
- * The local engine's Query and Scan: order, bounds, pages of every size in both directions, keys alone, segments.
+ * The local engine's Query and Scan: order, bounds, pages of every size in both directions, keys alone,
+ * segments.
  */
 #include "local_fixture.h"
 
@@ -38,8 +39,8 @@ static const char *sort_text(struct fixture *f, const struct ddb_page *page, siz
 	return text_of(&f->arena, &page->entries[at].item, "sk");
 }
 
-static const char *const numbers[] = {"-9.9e125", "-1000", "-999.5", "-12", "-1.5", "-1", "-0.001", "-1e-130", "0",
-	"1e-130", "0.5", "1", "2", "9", "10", "10.5", "11", "99", "100", "1e10", "9.9e125"};
+static const char *const numbers[] = {"-9.9e125", "-1000", "-999.5", "-12", "-1.5", "-1", "-0.001", "-1e-130",
+	"0", "1e-130", "0.5", "1", "2", "9", "10", "10.5", "11", "99", "100", "1e10", "9.9e125"};
 enum { NUMBERS = sizeof numbers / sizeof *numbers };
 
 static void fill_numbers(struct fixture *f)
@@ -124,8 +125,8 @@ static void pages_of_every_size(void **state)
 			assert_int_equal(all.entries[0].item.count, options & 2 ? 2 : 3);
 		}
 	}
-	struct ddb_page exact = query(f, (struct ddb_query){.table = "Numbers", .partition = &partition,
-		.limit = NUMBERS});
+	struct ddb_page exact =
+		query(f, (struct ddb_query){.table = "Numbers", .partition = &partition, .limit = NUMBERS});
 	assert_false(exact.more);
 }
 
@@ -156,8 +157,11 @@ static void orders_long_strings(void **state)
 	struct ddb_put_many request = {.table = "Long", .items = items, .count = COUNT};
 	assert_ok(f, OP(f->engine, put_many, &request, &done, &f->err));
 	for (unsigned options = 0; options < 4; options++) {
-		struct ddb_page all = collect(f, (struct ddb_query){.table = "Long", .partition = &partition,
-			.backward = options & 1, .keys_only = options & 2, .limit = 700});
+		struct ddb_page all = collect(f, (struct ddb_query){.table = "Long",
+							 .partition = &partition,
+							 .backward = options & 1,
+							 .keys_only = options & 2,
+							 .limit = 700});
 		assert_int_equal(all.count, COUNT);
 		for (size_t i = 1; i < all.count; i++) {
 			int order = strcmp(sort_text(f, &all, i - 1), sort_text(f, &all, i));
@@ -165,8 +169,10 @@ static void orders_long_strings(void **state)
 		}
 	}
 	struct ddb_value bound = *ddb_map_get(&items[1], "sk", 2); /* …1009 */
-	struct ddb_page page = query(f, (struct ddb_query){.table = "Long", .partition = &partition, .limit = 1,
-		.lower = {.given = true, .value = bound}});
+	struct ddb_page page = query(f, (struct ddb_query){.table = "Long",
+						.partition = &partition,
+						.limit = 1,
+						.lower = {.given = true, .value = bound}});
 	assert_string_equal(sort_text(f, &page, 0) + SHARED, "101");
 	assert_true(page.more);
 }
@@ -174,8 +180,8 @@ static void orders_long_strings(void **state)
 static void orders_bytes_raw(void **state)
 {
 	F;
-	static const char *const keys[] = {"\x01", "\x01\x01", "\x01\xff", "a", "a\x01", "aa", "b", "\xfe", "\xff",
-		"\xff\x01", "\xff\xff", "\xff\xff\xff"};
+	static const char *const keys[] = {"\x01", "\x01\x01", "\x01\xff", "a", "a\x01", "aa", "b", "\xfe",
+		"\xff", "\xff\x01", "\xff\xff", "\xff\xff\xff"};
 	size_t count = sizeof keys / sizeof *keys;
 	struct ddb_value partition = ddb_string("p", 1);
 	create(f, "Bytes", "pk:S,sk:B");
@@ -192,8 +198,11 @@ static void orders_bytes_raw(void **state)
 	for (size_t i = 0; i < count; i++)
 		assert_string_equal(sort_text(f, &page, i + 1), keys[i]);
 	struct ddb_bound upper = {.given = true, .value = ddb_binary("\xff\xff", 2)};
-	page = query(f, (struct ddb_query){.table = "Bytes", .partition = &partition, .backward = true, .limit = 1,
-		.upper = upper});
+	page = query(f, (struct ddb_query){.table = "Bytes",
+				.partition = &partition,
+				.backward = true,
+				.limit = 1,
+				.upper = upper});
 	assert_string_equal(sort_text(f, &page, 0), "\xff\x01");
 }
 
@@ -237,7 +246,9 @@ static void queries_simple_tables(void **state)
 	create(f, "Simple", "pk:S");
 	put(f, "Simple", MAP("pk=S:a", "x=S:y"));
 	assert_int_equal(query(f, (struct ddb_query){.table = "Simple", .partition = &key}).count, 1);
-	assert_int_equal(query(f, (struct ddb_query){.table = "Simple", .partition = &key, .backward = true}).count, 1);
+	assert_int_equal(
+		query(f, (struct ddb_query){.table = "Simple", .partition = &key, .backward = true}).count,
+		1);
 	page = query(f, (struct ddb_query){.table = "Simple", .partition = &key, .keys_only = true});
 	assert_true(page.count == 1 && ddb_value_equal(&page.entries[0].item, &start));
 	assert_int_equal(query(f, (struct ddb_query){.table = "Simple", .partition = &none}).count, 0);
@@ -285,8 +296,8 @@ static void scans_in_pages(void **state)
 			struct ddb_page all = collect(f, (struct ddb_query){.table = table, .limit = limit});
 			assert_int_equal(all.count, COUNT);
 			assert_all(f, &all, COUNT, seen);
-			struct ddb_page keyed =
-				collect(f, (struct ddb_query){.table = table, .limit = limit, .keys_only = true});
+			struct ddb_page keyed = collect(
+				f, (struct ddb_query){.table = table, .limit = limit, .keys_only = true});
 			assert_int_equal(keyed.count, COUNT);
 			for (unsigned i = 0; i < COUNT; i++) {
 				assert_int_equal(seen[i], 1);
@@ -294,8 +305,9 @@ static void scans_in_pages(void **state)
 				const struct ddb_value *pk = ddb_map_get(&keyed.entries[i].item, "pk", 2);
 				assert_true(ddb_value_equal(pk, ddb_map_get(&all.entries[i].item, "pk", 2)));
 				if (k)
-					assert_true(ddb_value_equal(ddb_map_get(&keyed.entries[i].item, "sk", 2),
-						ddb_map_get(&all.entries[i].item, "sk", 2)));
+					assert_true(
+						ddb_value_equal(ddb_map_get(&keyed.entries[i].item, "sk", 2),
+							ddb_map_get(&all.entries[i].item, "sk", 2)));
 				assert_same_meta(&keyed.entries[i].meta, &all.entries[i].meta);
 			}
 		}
@@ -305,7 +317,8 @@ static void scans_in_pages(void **state)
 static bool accepts(struct fixture *f, const struct ddb_value *start, uint32_t segment, uint32_t segments)
 {
 	struct ddb_page page;
-	struct ddb_query request = {.table = "Both", .segment = segment, .segments = segments, .start = start};
+	struct ddb_query request = {
+		.table = "Both", .segment = segment, .segments = segments, .start = start};
 	return segment < segments && OP(f->engine, query, &f->arena, &request, &page, &f->err) == DDB_OK;
 }
 
@@ -318,15 +331,19 @@ static void scans_in_segments(void **state)
 	for (size_t k = 0; k < sizeof segments / sizeof *segments; k++) {
 		unsigned seen[COUNT] = {0};
 		for (uint32_t segment = 0; segment < segments[k]; segment++) {
-			struct ddb_page all = collect(f, (struct ddb_query){.table = "Both", .segment = segment,
-				.segments = segments[k], .limit = 7, .keys_only = segment % 2});
+			struct ddb_page all = collect(f, (struct ddb_query){.table = "Both",
+								 .segment = segment,
+								 .segments = segments[k],
+								 .limit = 7,
+								 .keys_only = segment % 2});
 			assert_all(f, &all, COUNT, seen);
 		}
 		for (unsigned i = 0; i < COUNT; i++)
 			assert_int_equal(seen[i], 1);
 	}
 	/* Of a million segments an item is in the one that its start key is accepted in: found by halving. */
-	struct ddb_value key = query(f, (struct ddb_query){.table = "Both", .limit = 1, .keys_only = true}).entries[0].item;
+	struct ddb_value key =
+		query(f, (struct ddb_query){.table = "Both", .limit = 1, .keys_only = true}).entries[0].item;
 	uint32_t first = 0, count = 1;
 	while (count < 1000000) {
 		uint32_t next = count * 2 > 1000000 ? 1000000 : count * 2;
@@ -335,7 +352,8 @@ static void scans_in_segments(void **state)
 			first++;
 		count = next;
 	}
-	struct ddb_page page = query(f, (struct ddb_query){.table = "Both", .segment = first, .segments = count});
+	struct ddb_page page =
+		query(f, (struct ddb_query){.table = "Both", .segment = first, .segments = count});
 	assert_true(page.count > 0);
 	assert_true(ddb_value_equal(ddb_map_get(&page.entries[0].item, "pk", 2), ddb_map_get(&key, "pk", 2)));
 	assert_false(accepts(f, &key, first + 1, count) || (first > 0 && accepts(f, &key, first - 1, count)));
@@ -346,17 +364,18 @@ static void refuses_starts_and_segments(void **state)
 	F;
 	struct ddb_page page;
 	struct ddb_value partition = ddb_string("p", 1);
-	struct ddb_value inside = MAP("pk=S:p", "sk=N:5"), outside = MAP("pk=S:q", "sk=N:5"), bad = MAP("pk=S:p");
+	struct ddb_value inside = MAP("pk=S:p", "sk=N:5"), outside = MAP("pk=S:q", "sk=N:5"),
+			 bad = MAP("pk=S:p");
 	create(f, "Both", "pk:S,sk:N");
 	put(f, "Both", inside);
 	struct {
 		struct ddb_query request;
 		const char *text;
 	} cases[] = {
-		{{.partition = &partition, .start = &bad},
-			"The provided starting key is invalid: The provided key element does not match the schema"},
-		{{.start = &bad},
-			"The provided starting key is invalid: The provided key element does not match the schema"},
+		{{.partition = &partition, .start = &bad}, "The provided starting key is invalid: The "
+							   "provided key element does not match the schema"},
+		{{.start = &bad}, "The provided starting key is invalid: The provided key element does not "
+				  "match the schema"},
 		{{.partition = &partition, .start = &outside},
 			"The provided starting key is outside query boundaries based on provided conditions"},
 		{{.partition = &partition,
@@ -369,36 +388,39 @@ static void refuses_starts_and_segments(void **state)
 			 .upper = {.given = true, .value = int_value(&f->arena, 5)}},
 			"The provided starting key does not match the range key predicate"},
 		{{.partition = &partition, .lower = {.given = true, .value = ddb_string("x", 1)}},
-			"One or more parameter values were invalid: Condition parameter type does not match schema "
+			"One or more parameter values were invalid: Condition parameter type does not match "
+			"schema "
 			"type"},
-		{{.partition = &inside},
-			"One or more parameter values were invalid: Condition parameter type does not match schema "
-			"type"},
+		{{.partition = &inside}, "One or more parameter values were invalid: Condition parameter "
+					 "type does not match schema "
+					 "type"},
 		{{.segment = 2, .segments = 2},
 			"The Segment parameter is zero-based and must be less than parameter TotalSegments: "
 			"Segment: 2 is not less than TotalSegments: 2"},
 		{{.segments = 1000001},
 			"1 validation error detected: Value '1000001' at 'totalSegments' failed to satisfy "
 			"constraint: Member must have value less than or equal to 1000000"},
-		{{.segment = 1},
-			"The TotalSegments parameter is required but was not present in the request when Segment "
-			"parameter is present"},
+		{{.segment = 1}, "The TotalSegments parameter is required but was not present in the request "
+				 "when Segment "
+				 "parameter is present"},
 		{{.backward = true}, "Query key condition not supported"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		cases[i].request.table = "Both";
-		assert_refused(f, OP(f->engine, query, &f->arena, &cases[i].request, &page, &f->err), DDB_VALIDATION,
-			cases[i].text);
+		assert_refused(f, OP(f->engine, query, &f->arena, &cases[i].request, &page, &f->err),
+			DDB_VALIDATION, cases[i].text);
 	}
 	/* A key is in one of two segments: the other refuses it. */
 	unsigned refused = 0;
 	for (uint32_t segment = 0; segment < 2; segment++) {
-		struct ddb_query request = {.table = "Both", .segment = segment, .segments = 2, .start = &inside};
+		struct ddb_query request = {
+			.table = "Both", .segment = segment, .segments = 2, .start = &inside};
 		enum ddb_code code = OP(f->engine, query, &f->arena, &request, &page, &f->err);
 		refused += code == DDB_VALIDATION;
 		if (code)
-			assert_non_null(strstr(f->err.message, "Please use ExclusiveStartKey with correct Segment. "
-							       "TotalSegments: 2 Segment: "));
+			assert_non_null(
+				strstr(f->err.message, "Please use ExclusiveStartKey with correct Segment. "
+						       "TotalSegments: 2 Segment: "));
 	}
 	assert_int_equal(refused, 1);
 	struct ddb_query nobody = {.table = "Nobody"};
@@ -415,7 +437,8 @@ static void scans_past_what_was_deleted(void **state)
 	start = all.entries[9].item;
 	for (size_t i = 5; i < 10; i++)
 		assert_true(delete (f, "Both", all.entries[i].item));
-	struct ddb_page page = query(f, (struct ddb_query){.table = "Both", .keys_only = true, .start = &start});
+	struct ddb_page page =
+		query(f, (struct ddb_query){.table = "Both", .keys_only = true, .start = &start});
 	assert_int_equal(page.count, 20);
 	for (size_t i = 0; i < 20; i++)
 		assert_true(ddb_value_equal(&page.entries[i].item, &all.entries[10 + i].item));

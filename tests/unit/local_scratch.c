@@ -1,5 +1,6 @@
 /*
- * The local engine's scratch files: bytes, holes, limits, names, renames, and the passage between scratch files and items.
+ * The local engine's scratch files: bytes, holes, limits, names, renames, and the passage between scratch
+ * files and items.
  */
 #include "local_fixture.h"
 
@@ -87,11 +88,14 @@ static void refuses_names_and_absence(void **state)
 	longest[256] = '\0';
 	struct ddb_scratch_name names[] = {scratch(longest), scratch("")}, none = scratch("none");
 	for (unsigned i = 0; i < 2; i++) {
-		assert_code(f, OP(f->engine, scratch_create, &names[i], 0, false, &meta, &f->err), DDB_VALIDATION);
+		assert_code(f, OP(f->engine, scratch_create, &names[i], 0, false, &meta, &f->err),
+			DDB_VALIDATION);
 		assert_code(f, OP(f->engine, scratch_stat, &names[i], &meta, &f->err), DDB_VALIDATION);
-		assert_code(f, OP(f->engine, scratch_rename, &none, &names[i], false, &f->err), DDB_VALIDATION);
+		assert_code(
+			f, OP(f->engine, scratch_rename, &none, &names[i], false, &f->err), DDB_VALIDATION);
 	}
-	assert_code(f, OP(f->engine, scratch_read, &none, 0, &byte, 1, &length, &f->err), DDB_RESOURCE_NOT_FOUND);
+	assert_code(
+		f, OP(f->engine, scratch_read, &none, 0, &byte, 1, &length, &f->err), DDB_RESOURCE_NOT_FOUND);
 	assert_code(f, OP(f->engine, scratch_write, &none, 0, "x", 1, &f->err), DDB_RESOURCE_NOT_FOUND);
 	assert_code(f, OP(f->engine, scratch_truncate, &none, 0, &f->err), DDB_RESOURCE_NOT_FOUND);
 	assert_code(f, OP(f->engine, scratch_set, &none, 1, 1, &f->err), DDB_RESOURCE_NOT_FOUND);
@@ -164,9 +168,11 @@ static void limits(void **state)
 	struct ddb_scratch_name where = scratch("big");
 	char buffer[4];
 	make(f, "big");
-	assert_code(f, OP(f->engine, scratch_write, &where, DDB_SCRATCH_FILE_MAX, "x", 1, &f->err), DDB_ITEM_TOO_LARGE);
+	assert_code(f, OP(f->engine, scratch_write, &where, DDB_SCRATCH_FILE_MAX, "x", 1, &f->err),
+		DDB_ITEM_TOO_LARGE);
 	assert_code(f, OP(f->engine, scratch_write, &where, UINT64_MAX, "x", 1, &f->err), DDB_ITEM_TOO_LARGE);
-	assert_code(f, OP(f->engine, scratch_truncate, &where, DDB_SCRATCH_FILE_MAX + 1, &f->err), DDB_ITEM_TOO_LARGE);
+	assert_code(f, OP(f->engine, scratch_truncate, &where, DDB_SCRATCH_FILE_MAX + 1, &f->err),
+		DDB_ITEM_TOO_LARGE);
 	write_at(f, "big", DDB_SCRATCH_FILE_MAX - 1, "x", 1); /* a hole of 64 MiB costs a block */
 	assert_int_equal(look(f, "big").size, DDB_SCRATCH_FILE_MAX);
 	assert_int_equal(read_at(f, "big", DDB_SCRATCH_FILE_MAX - 3, buffer, 4), 3);
@@ -215,8 +221,10 @@ static void renames(void **state)
 	make(f, "to");
 	write_at(f, "from", 0, "text", 4);
 	write_at(f, "to", 100000, "longer", 6);
-	assert_code(f, OP(f->engine, scratch_rename, &from, &to, true, &f->err), DDB_CONDITIONAL_CHECK_FAILED);
-	assert_code(f, OP(f->engine, scratch_rename, &from, &from, true, &f->err), DDB_CONDITIONAL_CHECK_FAILED);
+	assert_code(
+		f, OP(f->engine, scratch_rename, &from, &to, true, &f->err), DDB_CONDITIONAL_CHECK_FAILED);
+	assert_code(
+		f, OP(f->engine, scratch_rename, &from, &from, true, &f->err), DDB_CONDITIONAL_CHECK_FAILED);
 	assert_ok(f, OP(f->engine, scratch_rename, &from, &from, false, &f->err));
 	assert_ok(f, OP(f->engine, scratch_rename, &from, &to, false, &f->err));
 	assert_false(exists(f, "from"));
@@ -247,8 +255,8 @@ static void lists(void **state)
 		const char *after = NULL;
 		size_t at = 0;
 		do {
-			assert_ok(f, OP(f->engine, scratch_list, &f->arena, where.directory, after, limit, &page,
-				&f->err));
+			assert_ok(f, OP(f->engine, scratch_list, &f->arena, where.directory, after, limit,
+					     &page, &f->err));
 			for (size_t i = 0; i < page.count; i++, at++) {
 				assert_string_equal(page.entries[i].name, all.entries[at].name);
 				assert_int_equal(page.entries[i].meta.id, all.entries[at].meta.id);
@@ -269,8 +277,10 @@ static void becomes_an_item(void **state)
 	F;
 	struct ddb_scratch_name temporary = scratch(".tmp");
 	struct ddb_put_result result;
-	struct ddb_put_item request = {
-		.table = "Users", .item = MAP("id=S:a", "n=N:1"), .consume = &temporary, .condition = DDB_IF_PRESENT};
+	struct ddb_put_item request = {.table = "Users",
+		.item = MAP("id=S:a", "n=N:1"),
+		.consume = &temporary,
+		.condition = DDB_IF_PRESENT};
 	create(f, "Users", "id:S");
 	assert_code(f, OP(f->engine, put_item, &request, &result, &f->err), DDB_CONDITIONAL_CHECK_FAILED);
 	request.condition = DDB_ALWAYS;
@@ -294,8 +304,11 @@ static void keeps_an_item(void **state)
 	F;
 	struct ddb_scratch_name kept = scratch("a.json~");
 	struct ddb_delete_result result;
-	struct ddb_delete_item request = {.table = "Users", .key = MAP("id=S:a"), .keep = &kept,
-		.kept_text = "{\"id\": \"a\"}\n", .kept_length = 12};
+	struct ddb_delete_item request = {.table = "Users",
+		.key = MAP("id=S:a"),
+		.keep = &kept,
+		.kept_text = "{\"id\": \"a\"}\n",
+		.kept_length = 12};
 	struct ddb_put_result item;
 	create(f, "Users", "id:S");
 	assert_ok(f, OP(f->engine, delete_item, &request, &result, &f->err));

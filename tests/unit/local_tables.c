@@ -3,6 +3,8 @@
  */
 #include "local_fixture.h"
 
+#include "engine/local/local_private.h"
+
 static struct ddb_table *describe(struct fixture *f, const char *name)
 {
 	struct ddb_table *table = NULL;
@@ -51,11 +53,13 @@ static void refuses_names_and_absence(void **state)
 	assert_code(f, OP(f->engine, create_table, "a b c", definition, &f->err), DDB_VALIDATION);
 	assert_code(f, OP(f->engine, create_table, longest, definition, &f->err), DDB_VALIDATION);
 	static const char missing[] = "Requested resource not found: Table: Nobody not found";
-	assert_refused(f, OP(f->engine, describe_table, "Nobody", &table, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
-	assert_refused(f, OP(f->engine, count_table, "Nobody", &counted, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
-	assert_refused(f, OP(f->engine, delete_table, "Nobody", &f->err), DDB_RESOURCE_NOT_FOUND, missing);
 	assert_refused(
-		f, OP(f->engine, update_table, "Nobody", definition, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
+		f, OP(f->engine, describe_table, "Nobody", &table, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
+	assert_refused(
+		f, OP(f->engine, count_table, "Nobody", &counted, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
+	assert_refused(f, OP(f->engine, delete_table, "Nobody", &f->err), DDB_RESOURCE_NOT_FOUND, missing);
+	assert_refused(f, OP(f->engine, update_table, "Nobody", definition, &f->err), DDB_RESOURCE_NOT_FOUND,
+		missing);
 	assert_refused(f, OP(f->engine, settle_table, "Nobody", DDB_PROVISIONAL_SIMPLE, &f->err),
 		DDB_RESOURCE_NOT_FOUND, missing);
 	assert_code(f, OP(f->engine, describe_table, longest, &table, &f->err), DDB_RESOURCE_NOT_FOUND);
@@ -165,9 +169,12 @@ static void settles(void **state)
 	assert_ok(f, OP(f->engine, settle_table, "Simple", DDB_PROVISIONAL_SIMPLE, &f->err));
 	assert_ok(f, OP(f->engine, settle_table, "Composite", DDB_PROVISIONAL_COMPOSITE, &f->err));
 	assert_ok(f, OP(f->engine, settle_table, "Defined", DDB_PROVISIONAL_COMPOSITE, &f->err));
-	assert_code(f, OP(f->engine, settle_table, "Simple", DDB_PROVISIONAL_COMPOSITE, &f->err), DDB_VALIDATION);
-	assert_code(f, OP(f->engine, settle_table, "Composite", DDB_PROVISIONAL_SIMPLE, &f->err), DDB_VALIDATION);
-	assert_code(f, OP(f->engine, settle_table, "Defined", DDB_PROVISIONAL_SIMPLE, &f->err), DDB_VALIDATION);
+	assert_code(
+		f, OP(f->engine, settle_table, "Simple", DDB_PROVISIONAL_COMPOSITE, &f->err), DDB_VALIDATION);
+	assert_code(
+		f, OP(f->engine, settle_table, "Composite", DDB_PROVISIONAL_SIMPLE, &f->err), DDB_VALIDATION);
+	assert_code(
+		f, OP(f->engine, settle_table, "Defined", DDB_PROVISIONAL_SIMPLE, &f->err), DDB_VALIDATION);
 	assert_code(f, OP(f->engine, settle_table, "Simple", DDB_PROVISIONAL, &f->err), DDB_VALIDATION);
 	engine_reopen(f);
 	DDB_TABLE_AUTO struct ddb_table *simple = describe(f, "Simple");
@@ -189,20 +196,30 @@ static void kindless_holds_nothing(void **state)
 	struct ddb_partitions partitions;
 	struct ddb_value key = MAP("\xffpk=S:a"), value = ddb_string("a", 1);
 	create(f, "New", NULL);
-	assert_code(f, OP(f->engine, put_item, &(struct ddb_put_item){.table = "New", .item = key}, &put_result,
-		&f->err), DDB_VALIDATION);
+	assert_code(f,
+		OP(f->engine, put_item, &(struct ddb_put_item){.table = "New", .item = key}, &put_result,
+			&f->err),
+		DDB_VALIDATION);
 	assert_non_null(strstr(f->err.message, "New"));
-	assert_code(f, OP(f->engine, get_item, &f->arena, &(struct ddb_get_item){.table = "New", .key = key},
-		&get_result, &f->err), DDB_VALIDATION);
-	assert_code(f, OP(f->engine, delete_item, &(struct ddb_delete_item){.table = "New", .key = key},
-		&delete_result, &f->err), DDB_VALIDATION);
-	assert_code(f, OP(f->engine, update_item, &(struct ddb_update_item){.table = "New", .key = key, .set = key},
-		&put_result, &f->err), DDB_VALIDATION);
-	assert_code(f, OP(f->engine, query, &f->arena, &(struct ddb_query){.table = "New", .partition = &value},
-		&page, &f->err), DDB_VALIDATION);
+	assert_code(f,
+		OP(f->engine, get_item, &f->arena, &(struct ddb_get_item){.table = "New", .key = key},
+			&get_result, &f->err),
+		DDB_VALIDATION);
+	assert_code(f,
+		OP(f->engine, delete_item, &(struct ddb_delete_item){.table = "New", .key = key},
+			&delete_result, &f->err),
+		DDB_VALIDATION);
+	assert_code(f,
+		OP(f->engine, update_item, &(struct ddb_update_item){.table = "New", .key = key, .set = key},
+			&put_result, &f->err),
+		DDB_VALIDATION);
+	assert_code(f,
+		OP(f->engine, query, &f->arena, &(struct ddb_query){.table = "New", .partition = &value},
+			&page, &f->err),
+		DDB_VALIDATION);
 	assert_int_equal(query(f, (struct ddb_query){.table = "New"}).count, 0);
 	assert_ok(f, OP(f->engine, list_partitions, &f->arena, &(struct ddb_list_partitions){.table = "New"},
-		&partitions, &f->err));
+			     &partitions, &f->err));
 	assert_int_equal(partitions.count, 0);
 }
 
@@ -224,7 +241,8 @@ static void rename_key(struct ddb_arena *arena, struct ddb_value *item, const ch
 	if (collide)
 		value = ddb_string("same", 4);
 	if (to->type == DDB_N) {
-		assert_int_equal(ddb_number_read((const char *)old->bytes, old->count, &number, NULL), DDB_OK);
+		assert_int_equal(
+			ddb_number_read((const char *)old->bytes, old->count, &number, NULL), DDB_OK);
 		value = ddb_number_value(ddb_arena_copy(arena, &number, sizeof number));
 	}
 	*item = with(arena, item, to->name, value);
@@ -390,8 +408,10 @@ static void deletes_large_and_small(void **state)
 	assert_true(get(f, "Large", key).found);
 	assert_ok(f, OP(f->engine, delete_table, "Small", &f->err));
 	assert_ok(f, OP(f->engine, delete_table, "Large", &f->err));
-	assert_refused(f, OP(f->engine, get_item, &f->arena, &(struct ddb_get_item){.table = "Large", .key = key},
-		&got, &f->err), DDB_RESOURCE_NOT_FOUND, "Requested resource not found");
+	assert_refused(f,
+		OP(f->engine, get_item, &f->arena, &(struct ddb_get_item){.table = "Large", .key = key}, &got,
+			&f->err),
+		DDB_RESOURCE_NOT_FOUND, "Requested resource not found");
 	create(f, "Large", "pk:S,sk:N");
 	assert_false(get(f, "Large", key).found);
 	assert_int_equal(counts(f, "Large").items, 0);
@@ -491,6 +511,79 @@ static void reads_while_it_is_defined(void **state)
 	assert_true(get(f, "New", MAP("id=S:7")).found);
 }
 
+/* The place in the cache where a table is. */
+static struct local_table **cached(struct fixture *f, const char *name)
+{
+	struct local_cache *cache = &local_of(f->engine)->cache;
+	for (unsigned set = 0; set < LOCAL_CACHE_SETS; set++)
+		for (unsigned way = 0; way < LOCAL_CACHE_WAYS; way++) {
+			struct local_table **place = &cache->sets[set].ways[way];
+			if (*place && strcmp((*place)->table->name, name) == 0)
+				return place;
+		}
+	fail_msg("not cached: %s", name);
+	return NULL;
+}
+
+/*
+ * What a request sees that found its table just before that was redefined: the table of then, the records of
+ * now. Each must begin again with the table of now, which does not know the stand-in key (or, for a Scan, has
+ * the item).
+ */
+static void notices_a_stale_table(void **state)
+{
+	F;
+	struct conversion conversion = {.asked = 0};
+	struct ddb_get_result got;
+	struct ddb_put_result result;
+	struct ddb_partitions partitions;
+	struct ddb_page page;
+	struct ddb_table_counts counted;
+	struct ddb_partition partition;
+	create(f, "New", NULL);
+	assert_ok(f, OP(f->engine, settle_table, "New", DDB_PROVISIONAL_COMPOSITE, &f->err));
+	struct ddb_value old_key = MAP("\xffpk=S:a", "\xffsk=S:1"), hash = ddb_string("a", 1);
+	put(f, "New", old_key);
+	get(f, "New", old_key);
+	struct local_table **place = cached(f, "New"), *stale = local_table_ref(*place);
+	assert_ok(f, define(f, "New", "pk:S,sk:S", &conversion));
+	for (unsigned i = 0; i < 6; i++) {
+		get(f, "New", MAP("pk=S:a", "sk=S:1"));
+		place = cached(f, "New");
+		local_table_unref(*place);
+		*place = local_table_ref(stale);
+		enum ddb_code code = DDB_INTERNAL, wanted = i < 2 ? DDB_VALIDATION : DDB_OK;
+		switch (i) {
+		case 0:
+			code = OP(f->engine, get_item, &f->arena,
+				&(struct ddb_get_item){.table = "New", .key = old_key}, &got, &f->err);
+			break;
+		case 1:
+			code = OP(f->engine, put_item,
+				&(struct ddb_put_item){.table = "New", .item = old_key}, &result, &f->err);
+			break;
+		case 2:
+			code = OP(f->engine, query, &f->arena, &(struct ddb_query){.table = "New"}, &page,
+				&f->err);
+			assert_int_equal(page.count, 1);
+			break;
+		case 3:
+			code = OP(f->engine, list_partitions, &f->arena,
+				&(struct ddb_list_partitions){.table = "New"}, &partitions, &f->err);
+			assert_int_equal(partitions.count, 1);
+			break;
+		case 4:
+			code = OP(f->engine, count_table, "New", &counted, &f->err);
+			assert_int_equal(counted.items, 1);
+			break;
+		default:
+			code = OP(f->engine, get_partition, "New", &hash, &partition, &f->err);
+		}
+		assert_code(f, code, wanted);
+	}
+	local_table_unref(stale);
+}
+
 static void status_and_options(void **state)
 {
 	F;
@@ -538,6 +631,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(deletes_large_and_small, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_under_load, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reads_while_it_is_defined, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(notices_a_stale_table, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(status_and_options, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

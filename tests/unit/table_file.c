@@ -59,8 +59,10 @@ static void test_equal(void **state)
 	assert_int_equal(map_stat(world->map, &alice, "Users/.table.json", &before), 0);
 	assert_echo(world, "Users/.table.json", USERS);
 	assert_echo(world, "Users/.table.json",
-		"{\"TableName\":\"Other\",\"BillingMode\":\"PAY_PER_REQUEST\",\"KeySchema\":[{\"KeyType\":\"HASH\","
-		"\"AttributeName\":\"id\"}],\"AttributeDefinitions\":[{\"AttributeType\":\"S\",\"AttributeName\":\"id\"}]}");
+		"{\"TableName\":\"Other\",\"BillingMode\":\"PAY_PER_REQUEST\",\"KeySchema\":[{\"KeyType\":"
+		"\"HASH\","
+		"\"AttributeName\":\"id\"}],\"AttributeDefinitions\":[{\"AttributeType\":\"S\","
+		"\"AttributeName\":\"id\"}]}");
 	assert_int_equal(map_stat(world->map, &alice, "Users/.table.json", &after), 0);
 	assert_int_equal(after.mtime_ns, before.mtime_ns);
 	assert_int_equal(after.version, before.version);
@@ -119,7 +121,8 @@ static void test_refused(void **state)
 	}
 	struct map_file *file;
 	struct map_attr attr;
-	assert_int_equal(map_open(world->map, &alice, "Users/.table.json", O_WRONLY | O_APPEND, &file, &attr), EACCES);
+	assert_int_equal(
+		map_open(world->map, &alice, "Users/.table.json", O_WRONLY | O_APPEND, &file, &attr), EACCES);
 	assert_refusal(world, "Users/.table.json", "open", "EACCES", "");
 	file = must_open(world, "Users/.table.json", O_WRONLY | O_TRUNC);
 	assert_int_equal(map_file_release(file, &alice), 0);
@@ -142,28 +145,40 @@ static void test_hidden(void **state)
 	assert_int_equal(map_open(world->map, &alice, "Users/.table.json", O_RDONLY, &file, &attr), ENOENT);
 	assert_echo(world, "Users/a.json", "{}"); /* the table lives on */
 	/* Never written, or refused: it stays hidden. */
-	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT, 0644, &file, &attr), 0);
+	assert_int_equal(
+		map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT, 0644, &file, &attr),
+		0);
 	assert_int_equal(attr.size, 0);
 	assert_int_equal(map_file_flush(file, &alice), 0);
 	assert_int_equal(map_file_sync(file, &alice), 0);
 	assert_int_equal(map_file_release(file, &alice), 0);
 	assert_gone(world, "Users/.table.json");
-	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT, 0644, &file, &attr), 0);
+	assert_int_equal(
+		map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT, 0644, &file, &attr),
+		0);
 	assert_int_equal(write_at(file, 0, TABLE("id", "N") "}"), EINVAL);
 	assert_true(map_file_refused(file));
 	assert_int_equal(map_file_release(file, &alice), 0);
 	assert_gone(world, "Users/.table.json");
-	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT | O_APPEND, 0644, &file, &attr), EACCES);
+	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT | O_APPEND,
+				 0644, &file, &attr),
+		EACCES);
 	/* Two at once, exclusively. */
 	struct map_file *other;
-	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT | O_EXCL, 0644, &file, &attr), 0);
-	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT | O_EXCL, 0644, &other, &attr), 0);
+	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT | O_EXCL,
+				 0644, &file, &attr),
+		0);
+	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT | O_EXCL,
+				 0644, &other, &attr),
+		0);
 	assert_int_equal(write_at(file, 0, USERS), 0);
 	assert_int_equal(write_at(other, 0, USERS), EEXIST);
 	assert_int_equal(map_file_release(other, &alice), 0);
 	assert_cat(world, "Users/.table.json", USERS);
 	assert_int_equal(map_file_release(file, &alice), 0);
-	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT | O_EXCL, 0644, &file, &attr), EEXIST);
+	assert_int_equal(map_create(world->map, &alice, "Users/.table.json", O_WRONLY | O_CREAT | O_EXCL,
+				 0644, &file, &attr),
+		EEXIST);
 }
 
 /* ---- Provisional tables ---- */
@@ -196,7 +211,9 @@ static void test_kind(void **state)
 	assert_int_equal(provisional(world, "Simple"), DDB_PROVISIONAL_SIMPLE);
 	assert_cat(world, "Simple/a.json", "{\n  \"pk\": \"a\",\n  \"v\": 1\n}\n");
 	assert_int_equal(map_mkdir(world->map, &alice, "Nested/d"), 0);
-	assert_int_equal(map_create(world->map, &alice, "Nested/a.json", O_WRONLY | O_CREAT, 0644, &file, &attr), EINVAL);
+	assert_int_equal(
+		map_create(world->map, &alice, "Nested/a.json", O_WRONLY | O_CREAT, 0644, &file, &attr),
+		EINVAL);
 	assert_echo(world, "Nested/d/b.json", "{}");
 	assert_cat(world, "Nested/d/b.json", "{\n  \"pk\": \"d\",\n  \"sk\": \"b\"\n}\n");
 	assert_int_equal(echo_to(world, "Nested/.table.json", USERS), EINVAL);
@@ -237,7 +254,8 @@ static void test_offenders(void **state)
 	assert_int_equal(refusals_of(world, "Fresh/a.json", "The name is that of no key of type N"), 1);
 	assert_int_equal(refusals_of(world, "Fresh/042.json", "The name is that of no key of type N"), 1);
 	assert_int_equal(refusals_of(world, "Fresh/9.json", "does not agree with its path"), 1);
-	assert_int_equal(refusals_of(world, "Fresh/10.json", "Type mismatch for key n expected: N actual: S"), 1);
+	assert_int_equal(
+		refusals_of(world, "Fresh/10.json", "Type mismatch for key n expected: N actual: S"), 1);
 	assert_int_equal(refusals_of(world, "Fresh/.table.json", ""), 1);
 	assert_int_equal(error_count(world), 5);
 	assert_gone(world, "Fresh/.table.json");
@@ -266,7 +284,11 @@ static void test_nested_offenders(void **state)
 	for (int i = 0; i < 1200; i++) {
 		snprintf(path, sizeof(path), "Fresh/d/%d.json", i);
 		assert_int_equal(open_file(world, path, O_WRONLY | O_CREAT, &file), 0);
-		assert_int_equal(write_at(file, 0, i == 600 ? "{}" : i % 2 ? "{\"user\":\"e\"}" : "{\"date\":1}"), 0);
+		assert_int_equal(write_at(file, 0,
+					 i == 600 ? "{}"
+					 : i % 2  ? "{\"user\":\"e\"}"
+						  : "{\"date\":1}"),
+			0);
 		assert_int_equal(map_file_release(file, &alice), 0);
 	}
 	assert_int_equal(echo_to(world, "Fresh/.table.json", orders), EINVAL);
@@ -326,8 +348,8 @@ enum { DOCUMENTS = 24 };
 
 static void path_of(const char *table, const struct document *document, bool whole, char ret[800])
 {
-	snprintf(ret, 800, "%s/%s%s%s", table, document->partition, whole && *document->partition ? "/" : "",
-		whole ? document->entry : "");
+	snprintf(ret, 800, "%s/%.255s%s%.255s", table, document->partition,
+		whole && *document->partition ? "/" : "", whole ? document->entry : "");
 }
 
 /* Makes the table "Model" of that shape, with items, and takes down its files. */
@@ -339,7 +361,9 @@ static void make_model(struct world *world, const struct shape *shape, struct do
 	make_table(world, "Model", "the-id", shape->hash, shape->range ? "sort" : NULL, shape->range);
 	for (int i = 0; i < DOCUMENTS; i++) {
 		struct document *document = &documents[i];
-		struct ddb_value hash = make_key(&arena, shape->hash, shape->range ? i % 5 : i, shape->long_keys), range;
+		struct ddb_value hash = make_key(
+					 &arena, shape->hash, shape->range ? i % 5 : i, shape->long_keys),
+				 range;
 		struct ddb_attribute attributes[3] = {{"n", 1, ddb_string("text", 4)}};
 		unsigned used = 1;
 		attributes[used++] = (struct ddb_attribute){"the-id", 6, hash};
@@ -350,7 +374,8 @@ static void make_model(struct world *world, const struct shape *shape, struct do
 			map_name_of_key(&hash, false, document->partition);
 		}
 		map_name_of_key(shape->range ? &range : &hash, true, document->entry);
-		struct ddb_put_item put = {.table = "Model", .item = {.type = DDB_M, .count = used, .attributes = attributes}};
+		struct ddb_put_item put = {
+			.table = "Model", .item = {.type = DDB_M, .count = used, .attributes = attributes}};
 		struct ddb_put_result result;
 		assert_int_equal(ddb_map_sort(&put.item, &err), 0);
 		if (world->engine->ops->put_item(world->engine, &put, &result, &err))
@@ -382,8 +407,8 @@ static void restore_one(struct world *world, const struct document *document, bo
 	free(text);
 }
 
-static void restore(struct world *world, const struct shape *shape, const struct document documents[DOCUMENTS],
-	const char *definition, unsigned seed)
+static void restore(struct world *world, const struct shape *shape,
+	const struct document documents[DOCUMENTS], const char *definition, unsigned seed)
 {
 	int order[DOCUMENTS];
 	struct ddb_error err;
@@ -468,7 +493,9 @@ static void test_put_text(void **state)
 	make_provisional(world, "Fresh");
 	assert_int_equal(map_resolve(world->map, &arena, "Fresh/.table.json", &place, &err), 0);
 	assert_int_equal(map_definition_put_text(world->map, &alice, &place, "{}", 2, &err), EINVAL);
-	assert_int_equal(map_definition_put_text(world->map, &alice, &place, USERS "x", strlen(USERS) + 1, &err), EINVAL);
+	assert_int_equal(
+		map_definition_put_text(world->map, &alice, &place, USERS "x", strlen(USERS) + 1, &err),
+		EINVAL);
 	assert_gone(world, "Fresh/.table.json");
 	assert_int_equal(map_definition_put_text(world->map, &alice, &place, USERS, strlen(USERS), &err), 0);
 	assert_cat(world, "Fresh/.table.json", USERS);

@@ -42,9 +42,10 @@ static void fixed_names(void **state)
 	static const char *const absent[] = {"Nothing", "Simple/.typed/.table.json", "Simple/.typed/.scan",
 		"Simple/.scan/0", "Simple/.scan/01", "Simple/.scan/1000001", "Simple/.scan/4294967297",
 		"Simple/.scan/-1", "Simple/.scan/+1", "Simple/.scan/1x", "Simple/.scan/2/2.jsonl",
-		"Simple/.scan/2/00.jsonl", "Simple/.scan/2/0.json", "Simple/.scan/2/0.jsonlx", "Simple/.scan/2/.jsonl",
-		"Simple/.scan/x", "simple", "Simple/", "/Simple", "Simple//.status.json", ".", "..", "Simple/..",
-		"Simple/.", "a/b/c/d", "Simple/.query", "Nothing/.table.json"};
+		"Simple/.scan/2/00.jsonl", "Simple/.scan/2/0.json", "Simple/.scan/2/0.jsonlx",
+		"Simple/.scan/2/.jsonl", "Simple/.scan/x", "simple", "Simple/", "/Simple",
+		"Simple//.status.json", ".", "..", "Simple/..", "Simple/.", "a/b/c/d", "Simple/.query",
+		"Nothing/.table.json"};
 	for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++)
 		assert_stat(fixture, absent[i], ENOENT);
 	assert_stat(fixture, ".status/x", ENOTDIR);
@@ -77,10 +78,11 @@ static void simple_names(void **state)
 	assert_stat(fixture, "Numbers/42.5.json", 0);
 	assert_stat(fixture, "Numbers/-1000.json", 0);
 	assert_stat(fixture, "Bytes/_-8.json", 0);
-	static const char *const absent[] = {"Text/a%2fb.json", "Text/a%2Fb", "Text/a%2Fb.JSON", "Text/%61.json",
-		"Text/.json", "Numbers/042.5.json", "Numbers/42.50.json", "Numbers/-1e3.json", "Numbers/x.json",
-		"Numbers/NaN.json", "Bytes/_-8=.json", "Bytes/_-9.json", "Bytes/.json", "Text/~.json", "Text/\xff.json",
-		"Text/a%2Fb.json.json", "Numbers/42.5"};
+	static const char *const absent[] = {"Text/a%2fb.json", "Text/a%2Fb", "Text/a%2Fb.JSON",
+		"Text/%61.json", "Text/.json", "Numbers/042.5.json", "Numbers/42.50.json",
+		"Numbers/-1e3.json", "Numbers/x.json", "Numbers/NaN.json", "Bytes/_-8=.json",
+		"Bytes/_-9.json", "Bytes/.json", "Text/~.json", "Text/\xff.json", "Text/a%2Fb.json.json",
+		"Numbers/42.5"};
 	for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++)
 		assert_stat(fixture, absent[i], ENOENT);
 	assert_errno(stat_of(fixture, "Text/a%2Fb.json", &attr), 0);
@@ -120,11 +122,12 @@ static void composite_names(void **state)
 static void inodes(void **state)
 {
 	struct fixture *fixture = *state;
-	static const char *const paths[] = {"", ".status", ".errors", "One", "One/.table.json", "One/.status.json",
-		"One/.items.jsonl", "One/.typed", "One/.typed/.items.jsonl", "One/.scan", "One/.scan/items.jsonl",
-		"One/.scan/2", "One/.scan/2/0.jsonl", "One/.scan/2/1.jsonl", "One/.scan/21", "One/p", "One/.typed/p",
-		"One/p/a.json", "One/.typed/p/a.json", "One/p/b.json", "Two", "Two/.table.json", "Two/a.json",
-		"Two/.typed/a.json", ".note", "One/.note", "One/p/note"};
+	static const char *const paths[] = {"", ".status", ".errors", "One", "One/.table.json",
+		"One/.status.json", "One/.items.jsonl", "One/.typed", "One/.typed/.items.jsonl", "One/.scan",
+		"One/.scan/items.jsonl", "One/.scan/2", "One/.scan/2/0.jsonl", "One/.scan/2/1.jsonl",
+		"One/.scan/21", "One/p", "One/.typed/p", "One/p/a.json", "One/.typed/p/a.json",
+		"One/p/b.json", "Two", "Two/.table.json", "Two/a.json", "Two/.typed/a.json", ".note",
+		"One/.note", "One/p/note"};
 	enum { COUNT = sizeof(paths) / sizeof(*paths) };
 	struct map_attr attrs[COUNT];
 	make_table(fixture, "One", 'S', 'S');
@@ -246,7 +249,8 @@ static void unnamed_places(void **state)
 	assert_errno(map_resolve(fixture->map, &arena, path, &place, &fixture->err), 0);
 	assert_true(place.unnamed && !place.has_hash && place.has_range);
 	map_place_done(&place);
-	/* A directory of that name can be made all the same: a restore makes it before it has the documents. */
+	/* A directory of that name can be made all the same: a restore makes it before it has the documents.
+	 */
 	snprintf(path, sizeof(path), "Both/%s", partition);
 	assert_stat(fixture, path, ENOENT);
 	assert_errno(map_mkdir(fixture->map, &me, path), 0);
@@ -338,17 +342,42 @@ static void make_directories(void **state)
 		const char *path;
 		int number;
 	} rows[] = {
-		{"Simple", EEXIST}, {"ab", EINVAL}, {"a b", EINVAL}, {".git", EINVAL}, {".status", EEXIST},
-		{"%2Eab", 0}, {"%2Eab", EEXIST}, {"", EEXIST}, {"Nothing/p", ENOENT}, {"Simple/p", EINVAL},
-		{"Simple/a.json", EEXIST}, {"Simple/b.json", EINVAL}, {"Simple/.typed", EEXIST},
-		{"Simple/.typed/p", EINVAL}, {"Simple/.git", EINVAL}, {"Simple/.scan/x", EPERM},
-		{"Simple/.scan/7", EEXIST}, {"Simple/a.json/x", ENOTDIR}, {"Both/1", EEXIST}, {"Both/2", 0},
-		{"Both/2", EEXIST}, {"Both/.typed/2", EEXIST}, {"Both/.typed/3", 0}, {"Both/3", EEXIST},
-		{"Both/02", EINVAL}, {"Both/x", EINVAL}, {"Both/x.json", EINVAL}, {"Both/9~", EEXIST},
-		{"Both/1/x", EINVAL}, {"Both/1/a.json", EEXIST}, {"Both/1/.x", EINVAL}, {"Both/.table.json", EEXIST},
+		{"Simple", EEXIST},
+		{"ab", EINVAL},
+		{"a b", EINVAL},
+		{".git", EINVAL},
+		{".status", EEXIST},
+		{"%2Eab", 0},
+		{"%2Eab", EEXIST},
+		{"", EEXIST},
+		{"Nothing/p", ENOENT},
+		{"Simple/p", EINVAL},
+		{"Simple/a.json", EEXIST},
+		{"Simple/b.json", EINVAL},
+		{"Simple/.typed", EEXIST},
+		{"Simple/.typed/p", EINVAL},
+		{"Simple/.git", EINVAL},
+		{"Simple/.scan/x", EPERM},
+		{"Simple/.scan/7", EEXIST},
+		{"Simple/a.json/x", ENOTDIR},
+		{"Both/1", EEXIST},
+		{"Both/2", 0},
+		{"Both/2", EEXIST},
+		{"Both/.typed/2", EEXIST},
+		{"Both/.typed/3", 0},
+		{"Both/3", EEXIST},
+		{"Both/02", EINVAL},
+		{"Both/x", EINVAL},
+		{"Both/x.json", EINVAL},
+		{"Both/9~", EEXIST},
+		{"Both/1/x", EINVAL},
+		{"Both/1/a.json", EEXIST},
+		{"Both/1/.x", EINVAL},
+		{"Both/.table.json", EEXIST},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		check_errno(map_mkdir(fixture->map, &me, rows[i].path), rows[i].number, rows[i].path, __LINE__);
+		check_errno(
+			map_mkdir(fixture->map, &me, rows[i].path), rows[i].number, rows[i].path, __LINE__);
 	assert_told(fixture, "Both/2", MAP_VERSION_DIRECTORY);
 	assert_told(fixture, "Both/.typed/2", MAP_VERSION_DIRECTORY);
 	assert_told(fixture, "Both/3", MAP_VERSION_DIRECTORY);
@@ -403,7 +432,8 @@ static void protected_tables(void **state)
 	struct fixture *fixture = *state;
 	static const char text[] =
 		"{\"AttributeDefinitions\":[{\"AttributeName\":\"h\",\"AttributeType\":\"S\"}],"
-		"\"KeySchema\":[{\"AttributeName\":\"h\",\"KeyType\":\"HASH\"}],\"DeletionProtectionEnabled\":true}";
+		"\"KeySchema\":[{\"AttributeName\":\"h\",\"KeyType\":\"HASH\"}],"
+		"\"DeletionProtectionEnabled\":true}";
 	struct ddb_definition *definition;
 	check_code(fixture, ddb_definition_read(text, strlen(text), &definition, &fixture->err), __LINE__);
 	OP(fixture, create_table, "Safe", definition);
@@ -412,8 +442,9 @@ static void protected_tables(void **state)
 	assert_errno(map_rmdir(fixture->map, &me, "Safe"), EPERM);
 	assert_errno(map_unlink(fixture->map, &me, "Safe/a.json"), 0);
 	assert_errno(map_rmdir(fixture->map, &me, "Safe"), EPERM);
-	assert_true(is_recorded(fixture, "Resource cannot be deleted as it is currently protected against deletion. "
-					 "Disable deletion protection first."));
+	assert_true(is_recorded(fixture,
+		"Resource cannot be deleted as it is currently protected against deletion. "
+		"Disable deletion protection first."));
 	assert_stat(fixture, "Safe", 0);
 }
 
@@ -431,21 +462,36 @@ static void remove_files(void **state)
 		const char *path;
 		int number;
 	} rows[] = {
-		{"Simple/a.json", 0}, {"Simple/a.json", ENOENT}, {"Simple/.typed/b.json", 0}, {"Simple/b.json", ENOENT},
-		{"Simple/.a.swp", 0}, {"Simple/.a.swp", ENOENT}, {".note", 0}, {"Simple", EISDIR}, {"Nothing", ENOENT},
-		{"Simple/.typed", EISDIR}, {".status", EPERM}, {".errors", EPERM}, {"Simple/.items.jsonl", EPERM},
-		{"Simple/.status.json", EPERM}, {"Simple/.scan/items.jsonl", EPERM}, {"Simple/x.json", ENOENT},
-		{"Simple/%61.json", ENOENT}, {"Simple/x.json/y", ENOENT},
+		{"Simple/a.json", 0},
+		{"Simple/a.json", ENOENT},
+		{"Simple/.typed/b.json", 0},
+		{"Simple/b.json", ENOENT},
+		{"Simple/.a.swp", 0},
+		{"Simple/.a.swp", ENOENT},
+		{".note", 0},
+		{"Simple", EISDIR},
+		{"Nothing", ENOENT},
+		{"Simple/.typed", EISDIR},
+		{".status", EPERM},
+		{".errors", EPERM},
+		{"Simple/.items.jsonl", EPERM},
+		{"Simple/.status.json", EPERM},
+		{"Simple/.scan/items.jsonl", EPERM},
+		{"Simple/x.json", ENOENT},
+		{"Simple/%61.json", ENOENT},
+		{"Simple/x.json/y", ENOENT},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		check_errno(map_unlink(fixture->map, &me, rows[i].path), rows[i].number, rows[i].path, __LINE__);
+		check_errno(
+			map_unlink(fixture->map, &me, rows[i].path), rows[i].number, rows[i].path, __LINE__);
 	assert_told(fixture, "Simple/a.json", 0);
 	assert_told(fixture, "Simple/.typed/a.json", 0);
 	assert_told(fixture, "Simple/b.json", 0);
 	assert_told(fixture, "Simple/.a.swp", 0);
 	assert_null(find_told(fixture, "Simple/.typed/.a.swp"));
 	assert_false(is_recorded(fixture, "ENOENT"));
-	assert_true(is_recorded(fixture, "\"path\":\".status\",\"operation\":\"unlink\",\"errno\":\"EPERM\""));
+	assert_true(
+		is_recorded(fixture, "\"path\":\".status\",\"operation\":\"unlink\",\"errno\":\"EPERM\""));
 }
 
 static void hidden_definition(void **state)
@@ -560,7 +606,8 @@ static void remembered_set(void **state)
 	assert_true(map_partitions_add(set, &next, "z", true, 1));
 	assert_true(map_partitions_find(set, 7, "e17", NULL, NULL));
 	assert_false(map_partitions_find(set, 8, "e17", NULL, NULL));
-	for (bool more = map_partitions_next(set, 7, NULL, entry); more; more = map_partitions_next(set, 7, last, entry)) {
+	for (bool more = map_partitions_next(set, 7, NULL, entry); more;
+		more = map_partitions_next(set, 7, last, entry)) {
 		assert_true(strcmp(last, entry) < 0);
 		strcpy(last, entry);
 		seen++;
@@ -636,8 +683,8 @@ static void rename_items(void **state)
 		{"Both/p/1.json", "Both/p/01.json", 0, EINVAL},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		check_errno(map_rename(fixture->map, &me, rows[i].from, rows[i].to, rows[i].flags), rows[i].number,
-			rows[i].to, (int)i);
+		check_errno(map_rename(fixture->map, &me, rows[i].from, rows[i].to, rows[i].flags),
+			rows[i].number, rows[i].to, (int)i);
 	assert_int_equal(fixture->told_count, 0);
 	assert_errno(map_rename(fixture->map, &me, "Simple/a.json", "Simple/c.json", RENAME_NOREPLACE), 0);
 	assert_stat(fixture, "Simple/a.json", ENOENT);
@@ -726,15 +773,17 @@ static void rename_scratch(void **state)
 	assert_told(fixture, "Simple/.typed/a.json", attr.version);
 	assert_told(fixture, "Simple/.new", 0);
 	assert_text(fixture, "Simple/a.json", "{\n  \"h\": \"a\",\n  \"x\": 2\n}\n");
-	static const char *const refused[] = {"", "{", "[]", "{\"x\":}", "{} x", "{\"h\":\"b\"}", "{\"h\":1}"};
+	static const char *const refused[] = {
+		"", "{", "[]", "{\"x\":}", "{} x", "{\"h\":\"b\"}", "{\"h\":1}"};
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
 		make_scratch(fixture, "Simple/.new", refused[i]);
-		check_errno(map_rename(fixture->map, &me, "Simple/.new", "Simple/a.json", 0), EBADMSG, refused[i],
-			__LINE__);
+		check_errno(map_rename(fixture->map, &me, "Simple/.new", "Simple/a.json", 0), EBADMSG,
+			refused[i], __LINE__);
 		assert_text(fixture, "Simple/.new", refused[i]);
 	}
 	assert_text(fixture, "Simple/a.json", "{\n  \"h\": \"a\",\n  \"x\": 2\n}\n");
-	assert_true(is_recorded(fixture, "\"path\":\"Simple/a.json\",\"operation\":\"rename\",\"errno\":\"EBADMSG\""));
+	assert_true(is_recorded(
+		fixture, "\"path\":\"Simple/a.json\",\"operation\":\"rename\",\"errno\":\"EBADMSG\""));
 	assert_true(is_recorded(fixture, "does not agree with its path"));
 	/* A typed document of another table's scratch. */
 	make_scratch(fixture, ".note", "{\"x\":{\"N\":\"5\"}}");
@@ -752,7 +801,8 @@ static void rename_scratch(void **state)
 	/* What is no definition. */
 	make_scratch(fixture, "Simple/.new", "{}");
 	assert_errno(map_rename(fixture->map, &me, "Simple/.new", "Simple/.table.json", 0), EBADMSG);
-	assert_errno(map_rename(fixture->map, &me, "Simple/.new", "Simple/.table.json", RENAME_NOREPLACE), EEXIST);
+	assert_errno(
+		map_rename(fixture->map, &me, "Simple/.new", "Simple/.table.json", RENAME_NOREPLACE), EEXIST);
 	assert_stat(fixture, "Simple/.new", 0);
 }
 
@@ -764,7 +814,8 @@ static void rename_away(void **state)
 	put(fixture, "Both", "{\"h\":\"p\",\"r\":1,\"x\":true}");
 	make_scratch(fixture, "Both/p/1.json~", "old");
 	assert_errno(stat_of(fixture, "Both/p/1.json", &before), 0);
-	assert_errno(map_rename(fixture->map, &me, "Both/p/1.json", "Both/p/1.json~", RENAME_NOREPLACE), EEXIST);
+	assert_errno(
+		map_rename(fixture->map, &me, "Both/p/1.json", "Both/p/1.json~", RENAME_NOREPLACE), EEXIST);
 	assert_errno(map_rename(fixture->map, &me, "Both/p/1.json", "Both/p/1.json~", 0), 0);
 	assert_stat(fixture, "Both/p/1.json", ENOENT);
 	assert_text(fixture, "Both/p/1.json~", "{\n  \"h\": \"p\",\n  \"r\": 1,\n  \"x\": true\n}\n");
@@ -775,7 +826,8 @@ static void rename_away(void **state)
 	assert_told(fixture, "Both/.typed/p/1.json", 0);
 	assert_told(fixture, "Both/p/1.json~", MAP_VERSION_SCRATCH);
 	assert_stat(fixture, "Both/p", 0);
-	assert_errno(map_rename(fixture->map, &me, "Both/p/1.json~", "Both/p/2.json", 0), EBADMSG); /* its key is 1 */
+	assert_errno(map_rename(fixture->map, &me, "Both/p/1.json~", "Both/p/2.json", 0),
+		EBADMSG); /* its key is 1 */
 	assert_errno(map_rename(fixture->map, &me, "Both/p/1.json~", "Both/p/1.json", 0), 0);
 	assert_stat(fixture, "Both/p/1.json", 0);
 }
@@ -869,7 +921,8 @@ static void extended_attributes(void **state)
 	assert_errno(map_getxattr(fixture->map, &me, "Simple/a.json", "user.size", NULL, 0, &length), 0);
 	assert_int_equal(length, 1);
 	put(fixture, "Simple", "{\"h\":\"a\",\"xy\":\"1234567\"}");
-	assert_errno(map_getxattr(fixture->map, &me, "Simple/.typed/a.json", "user.size", value, 1, &length), ERANGE);
+	assert_errno(map_getxattr(fixture->map, &me, "Simple/.typed/a.json", "user.size", value, 1, &length),
+		ERANGE);
 	static const struct row {
 		const char *path, *name;
 		int get, set, remove;
@@ -889,8 +942,8 @@ static void extended_attributes(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		check_errno(map_getxattr(fixture->map, &me, rows[i].path, rows[i].name, value, 64, &length),
 			rows[i].get, rows[i].name, __LINE__);
-		check_errno(map_setxattr(fixture->map, &me, rows[i].path, rows[i].name, "1", 1, 0), rows[i].set,
-			rows[i].name, __LINE__);
+		check_errno(map_setxattr(fixture->map, &me, rows[i].path, rows[i].name, "1", 1, 0),
+			rows[i].set, rows[i].name, __LINE__);
 		check_errno(map_removexattr(fixture->map, &me, rows[i].path, rows[i].name), rows[i].remove,
 			rows[i].name, __LINE__);
 	}
@@ -929,14 +982,15 @@ static void read_only(void **state)
 static void hostile_paths(void **state)
 {
 	struct fixture *fixture = *state;
-	static const char *const names[] = {"..", ".", "%", "%2", "%2E", "%2E%2E", "%00", "%00.json", "~~", "~~.json",
-		"a~b.json", "\n", "\n.json", "a\nb", "\xff\xfe", "\xed\xa0\x80.json", ".json", ".json.json", "..json",
-		".table.json.", ".scratch", "..scratch", ".x.scratch", ".scan", "%25.json", "%7F.json", " ", " .json",
-		"*.json", "-rf", "--help.json", "con.json"};
+	static const char *const names[] = {"..", ".", "%", "%2", "%2E", "%2E%2E", "%00", "%00.json", "~~",
+		"~~.json", "a~b.json", "\n", "\n.json", "a\nb", "\xff\xfe", "\xed\xa0\x80.json", ".json",
+		".json.json", "..json", ".table.json.", ".scratch", "..scratch", ".x.scratch", ".scan",
+		"%25.json", "%7F.json", " ", " .json", "*.json", "-rf", "--help.json", "con.json"};
 	make_table(fixture, "Simple", 'S', '\0');
 	make_table(fixture, "Both", 'S', 'S');
 	put(fixture, "Both", "{\"h\":\"p\",\"r\":\"a\"}");
-	static const char *const directories[] = {"", "Simple/", "Both/", "Both/p/", "Both/.typed/", "Both/.scan/", "Both/.scan/3/", "Nope/", "Both/q/"};
+	static const char *const directories[] = {"", "Simple/", "Both/", "Both/p/", "Both/.typed/",
+		"Both/.scan/", "Both/.scan/3/", "Nope/", "Both/q/"};
 	for (size_t d = 0; d < sizeof(directories) / sizeof(*directories); d++) {
 		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 			char path[400], to[400];

@@ -1,6 +1,6 @@
 /*
- * What the tests of the tree share: a map on a local engine in a temporary directory, items written as text, and what
- * the map tells of changes. The store must be sound when a test ends.
+ * What the tests of the tree share: a map on a local engine in a temporary directory, items written as text,
+ * and what the map tells of changes. The store must be sound when a test ends.
  */
 #ifndef TREE_FIXTURE_H
 #define TREE_FIXTURE_H
@@ -136,8 +136,9 @@ HELPER int tear_down(void **state)
 
 /* ---- Tables and items, past the tree ---- */
 
-#define OP(fixture, operation, ...) \
-	check_code((fixture), (fixture)->engine->ops->operation((fixture)->engine, __VA_ARGS__, &(fixture)->err), \
+#define OP(fixture, operation, ...)                                                                          \
+	check_code((fixture),                                                                                \
+		(fixture)->engine->ops->operation((fixture)->engine, __VA_ARGS__, &(fixture)->err),          \
 		__LINE__)
 
 HELPER void check_code(struct fixture *fixture, enum ddb_code code, int line)
@@ -180,7 +181,8 @@ HELPER void put(struct fixture *fixture, const char *table, const char *json)
 		ddb_json_read(&arena, map_document_limits(DDB_RENDER_PLAIN), json, strlen(json), &document,
 			&fixture->err),
 		__LINE__);
-	check_code(fixture, map_document_read(&arena, &document, DDB_RENDER_PLAIN, &item, &fixture->err), __LINE__);
+	check_code(fixture, map_document_read(&arena, &document, DDB_RENDER_PLAIN, &item, &fixture->err),
+		__LINE__);
 	put_item(fixture, table, &item);
 }
 
@@ -202,9 +204,9 @@ HELPER void put_key(struct fixture *fixture, const char *table, const char *hash
 HELPER void put_many(struct fixture *fixture, const char *table, unsigned count, bool range)
 {
 	enum { BATCH = 500 };
-	struct ddb_attribute (*attributes)[2] = calloc(BATCH, sizeof(*attributes));
+	struct ddb_attribute(*attributes)[2] = calloc(BATCH, sizeof(*attributes));
 	struct ddb_value *items = calloc(BATCH, sizeof(*items));
-	char (*text)[16] = calloc(BATCH, sizeof(*text));
+	char(*text)[16] = calloc(BATCH, sizeof(*text));
 	for (unsigned done = 0; done < count;) {
 		size_t n = 0;
 		for (; n < BATCH && done < count; n++, done++) {
@@ -273,9 +275,9 @@ HELPER char *text_of(struct fixture *fixture, const char *path)
 	struct map_file *file;
 	struct map_attr attr;
 	size_t length;
-	char *text = calloc(1, 1 << 20);
+	char *text = calloc(1, 1 << 16);
 	check_errno(map_open(fixture->map, &me, path, O_RDONLY, &file, &attr), 0, path, __LINE__);
-	check_errno(map_file_read(file, 0, text, (1 << 20) - 1, &length), 0, path, __LINE__);
+	check_errno(map_file_read(file, 0, text, (1 << 16) - 1, &length), 0, path, __LINE__);
 	map_file_release(file, &me);
 	return text;
 }

@@ -1,5 +1,6 @@
 /*
- * The writer alone: bytes in, documents out, whatever the order and size of the writes. What stands behind it counts.
+ * The writer alone: bytes in, documents out, whatever the order and size of the writes. What stands behind it
+ * counts.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,7 +71,8 @@ static int set_up(void **state)
 	fake->file.flags = O_RDWR;
 	fake->file.part = fake;
 	fake->present = "{\n  \"v\": \"old\"\n}\n";
-	map_writer_init(&fake->writer, &fake->file, &user, map_document_limits(DDB_RENDER_PLAIN), 1 << 16, true);
+	map_writer_init(
+		&fake->writer, &fake->file, &user, map_document_limits(DDB_RENDER_PLAIN), 1 << 16, true);
 	*state = fake;
 	return 0;
 }
@@ -88,7 +90,8 @@ static int tear_down(void **state)
 static void begin(struct fake *fake, bool sequential)
 {
 	map_writer_done(&fake->writer);
-	map_writer_init(&fake->writer, &fake->file, &user, map_document_limits(DDB_RENDER_PLAIN), 1 << 16, sequential);
+	map_writer_init(&fake->writer, &fake->file, &user, map_document_limits(DDB_RENDER_PLAIN), 1 << 16,
+		sequential);
 	fake->puts = fake->loads = 0;
 	fake->stored[0] = '\0';
 	fake->file.refused = false;
@@ -141,14 +144,16 @@ static void assert_text(struct fake *fake, const char *text)
 
 static void test_pieces_of_every_size(void **state)
 {
-	static const char text[] = "\n {\"v\": \"new\", \"list\": [1, 2.50, {\"x\": null}], \"t\": true} \n\n";
+	static const char text[] =
+		"\n {\"v\": \"new\", \"list\": [1, 2.50, {\"x\": null}], \"t\": true} \n\n";
 	struct fake *fake = *state;
 	size_t whole = (size_t)(strrchr(text, '}') - text) + 1;
 	for (size_t piece = 1; piece <= sizeof(text); piece++) {
 		begin(fake, true);
 		for (size_t done = 0; done < sizeof(text) - 1;) {
 			size_t size = sizeof(text) - 1 - done < piece ? sizeof(text) - 1 - done : piece;
-			assert_int_equal(map_writer_write(&fake->writer, &caller, done, text + done, size), 0);
+			assert_int_equal(
+				map_writer_write(&fake->writer, &caller, done, text + done, size), 0);
 			done += size;
 			assert_int_equal(fake->puts, done >= whole);
 		}
@@ -423,7 +428,8 @@ static void test_too_long(void **state)
 	assert_int_equal(write_on(fake, "{"), 0);
 	int number = 0, writes = 0;
 	while (!number && writes < 100) {
-		number = map_writer_write(&fake->writer, &caller, fake->writer.text.length, space, sizeof(space));
+		number = map_writer_write(
+			&fake->writer, &caller, fake->writer.text.length, space, sizeof(space));
 		writes++;
 	}
 	assert_int_equal(number, EFBIG);
