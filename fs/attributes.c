@@ -56,7 +56,7 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 
 	pthread_mutex_lock(&fs->nodes.lock);
 	*ret = node;
-	if (node->attached ? knows_itself(node) : node->handles > 0)
+	if (node->attached ? knows_itself(node) : node->handles > 0 && !node->refused)
 		return 0;
 	if (!fs_node_path(node, NULL, path)) {
 		pthread_mutex_unlock(&fs->nodes.lock);

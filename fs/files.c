@@ -98,22 +98,20 @@ void fs_handle_put(struct fs *fs, struct fs_handle *handle, const struct map_cal
 	free(handle);
 }
 
-bool fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
+void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
 {
 	struct fs_node *node = handle->node;
 	struct map_attr attr;
-	bool refused = map_file_refused(handle->file), pending = map_file_pending(handle->file), noticed;
+	bool refused = map_file_refused(handle->file), pending = map_file_pending(handle->file);
 
 	map_file_attr(handle->file, &attr);
 	pthread_mutex_lock(&fs->nodes.lock);
-	noticed = handle->noticed;
-	handle->noticed = false;
 	if (!pending || refused)
 		delist(handle);
 	if (node->attached && refused && node->fresh) {
 		node->fresh = false;
+		node->refused = true;
 		fs_notify_stale(fs, node);
-		noticed = true;
 	} else if (node->attached && !pending && !refused && handle->writes && attr.version &&
 		   (attr.version > node->version || node->fresh)) {
 		fs_node_set(node, &attr);
@@ -122,7 +120,6 @@ bool fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
 			fs_notify_attributes(fs, node);
 	}
 	pthread_mutex_unlock(&fs->nodes.lock);
-	return noticed;
 }
 
 int fs_settle_created(struct fs *fs, struct fs_node *node, const struct map_caller *caller)
@@ -320,40 +317,31 @@ void fs_op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size,
 	int error = map_file_write(handle->file, &caller, (uint64_t)offset, bytes, size);
 
 	(void)ino;
-	if (fs_handle_settle(fs, handle, true))
-		fs_notify_then_reply(fs, req, error, size);
-	else if (error)
+	fs_handle_settle(fs, handle, true);
+	if (error)
 		fuse_reply_err(req, error);
 	else
 		fuse_reply_write(req, size);
 }
 
-/* Answers when the notifier is through with what the call caused; close and fsync hold no lock that it could
- * want. */
-static void reply_settled(fuse_req_t req, struct fs_handle *handle, int error)
-{
-	struct fs *fs = fs_of(req);
-
-	if (fs_handle_settle(fs, handle, false) && error)
-		fs_notify_then_reply(fs, req, error, 0);
-	else
-		fuse_reply_err(req, error);
-}
-
 void fs_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct map_caller caller = fs_caller(req);
+	int error = map_file_flush(handle_of(fi)->file, &caller);
 
 	(void)ino;
-	reply_settled(req, handle_of(fi), map_file_flush(handle_of(fi)->file, &caller));
+	fs_handle_settle(fs_of(req), handle_of(fi), false);
+	fuse_reply_err(req, error);
 }
 
 void fs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	struct map_caller caller = fs_caller(req);
+	int error = map_file_sync(handle_of(fi)->file, &caller);
 
 	(void)ino, (void)datasync;
-	reply_settled(req, handle_of(fi), map_file_sync(handle_of(fi)->file, &caller));
+	fs_handle_settle(fs_of(req), handle_of(fi), false);
+	fuse_reply_err(req, error);
 }
 
 void fs_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

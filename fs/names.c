@@ -173,26 +173,26 @@ void fs_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, error);
 }
 
-/* The source's node goes with the name, as the kernel's entry does; what was at the target is detached. */
-static void move_node(struct fs *fs, struct fs_node *node, struct fs_node *target, struct fs_node *new_parent,
-	const char *new_name, const struct map_attr *attr)
+/*
+ * A node goes with the name, as the kernel's entry does. Where somebody reads the old text it is of no more
+ * use for the new name, but what the kernel asks of it until it looks again must not lead to the old name.
+ */
+static void move_node(struct fs *fs, struct fs_node *node, struct fs_node *parent, const char *name)
 {
-	struct fs_node *parent = node->parent;
+	struct map_caller nobody = {0};
+	char path[MAP_PATH_MAX];
+	struct map_attr attr;
 
-	if (target && target->attached)
-		fs_node_detach(&fs->nodes, target);
-	if (target)
-		fs_notify_attributes(fs, target);
-	if (attr && !node->readers && fs_node_move(&fs->nodes, node, new_parent, new_name)) {
+	fs_node_detach(&fs->nodes, node);
+	if (!fs_node_move(&fs->nodes, node, parent, name))
+		*node->name = 0; /* no memory: it leads nowhere */
+	node->fresh = false;
+	if (!node->readers && fs_node_path(node, NULL, path) && !map_stat(fs->map, &nobody, path, &attr)) {
 		node->attached = true;
-		node->fresh = false;
-		fs_node_set(node, attr);
+		fs_node_set(node, &attr);
 		fs_node_touch(&fs->nodes, node);
 	} else {
-		/* Somebody reads the old text, or the names were swapped: both are to be asked for anew. */
-		fs_node_detach(&fs->nodes, node);
-		fs_notify_entry(fs, new_parent, new_name);
-		fs_notify_entry(fs, parent, node->name);
+		fs_notify_entry(fs, parent, name);
 	}
 	fs_notify_attributes(fs, node);
 }
@@ -223,8 +223,6 @@ void fs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
 	struct map_caller caller = fs_caller(req);
 	char from[MAP_PATH_MAX], to[MAP_PATH_MAX];
 	struct fs_node *source, *target;
-	struct map_attr attr;
-	bool known = false;
 	int error = 0;
 
 	if (!fs_path(req, parent, name, from) || !fs_path(req, new_parent, new_name, to))
@@ -238,12 +236,16 @@ void fs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
 		error = fs_settle_created(fs, source, &caller);
 	if (!error)
 		error = map_rename(fs->map, &caller, from, to, flags);
-	if (!error && !(flags & RENAME_EXCHANGE))
-		known = !map_stat(fs->map, &caller, to, &attr);
 
 	pthread_mutex_lock(&fs->nodes.lock);
-	if (!error && source)
-		move_node(fs, source, target, fs_node_of(fs, new_parent), new_name, known ? &attr : NULL);
+	if (!error && target && target != source) {
+		fs_node_detach(&fs->nodes, target);
+		fs_notify_attributes(fs, target);
+	}
+	if (!error && source && target != source)
+		move_node(fs, source, fs_node_of(fs, new_parent), new_name);
+	if (!error && target && target != source && flags & RENAME_EXCHANGE)
+		move_node(fs, target, fs_node_of(fs, parent), name);
 	let_go(fs, source);
 	let_go(fs, target);
 	pthread_mutex_unlock(&fs->nodes.lock);

@@ -26,9 +26,10 @@ struct fs_node {
 	uint32_t writers;    /* those that write */
 	uint32_t hash;
 	bool attached : 1, directory : 1, stream : 1, writable : 1, volatile_ : 1;
-	bool fresh : 1;  /* created and not put yet: only its creator's handle makes it a name */
-	bool listed : 1; /* in the list by last use */
-	bool moving : 1; /* a rename of it is under way: what the map tells of its names is not news */
+	bool fresh : 1;   /* created and not put yet: only its creator's handle makes it a name */
+	bool listed : 1;  /* in the list by last use */
+	bool refused : 1; /* a new name whose only text was refused: nothing, though it is open */
+	bool moving : 1;  /* a rename of it is under way: what the map tells of its names is not news */
 	uint16_t name_length;
 	char *name;
 };

@@ -12,28 +12,18 @@ enum {
 
 struct fs_notice {
 	struct fs_notice *next;
-	struct fs_node *parent; /* a reference: of the entry `name`; NULL: a reply */
-	fuse_req_t req;
-	int error;
-	size_t count;
+	struct fs_node *parent; /* a reference */
 	char name[];
 };
 
 static void deliver(struct fs *fs, struct fs_notice *notice)
 {
-	if (!notice->parent) {
-		if (notice->error)
-			fuse_reply_err(notice->req, notice->error);
-		else
-			fuse_reply_write(notice->req, notice->count);
-	} else {
-		/* ENOENT says that the kernel does not know the name: good. */
-		(void)fuse_lowlevel_notify_inval_entry(
-			fs->session, fs_number_of(fs, notice->parent), notice->name, strlen(notice->name));
-		pthread_mutex_lock(&fs->nodes.lock);
-		fs_node_unref(&fs->nodes, notice->parent);
-		pthread_mutex_unlock(&fs->nodes.lock);
-	}
+	/* ENOENT says that the kernel does not know the name: good. */
+	(void)fuse_lowlevel_notify_inval_entry(
+		fs->session, fs_number_of(fs, notice->parent), notice->name, strlen(notice->name));
+	pthread_mutex_lock(&fs->nodes.lock);
+	fs_node_unref(&fs->nodes, notice->parent);
+	pthread_mutex_unlock(&fs->nodes.lock);
 	free(notice);
 }
 
@@ -132,23 +122,6 @@ void fs_notify_entry(struct fs *fs, struct fs_node *parent, const char *name)
 	memcpy(notice->name, name, length);
 	notice->parent = parent;
 	fs_node_ref(parent);
-	queue(fs, notice);
-}
-
-void fs_notify_then_reply(struct fs *fs, fuse_req_t req, int error, size_t count)
-{
-	struct fs_notice *notice = calloc(1, sizeof *notice + 1);
-
-	if (!notice) {
-		if (error)
-			fuse_reply_err(req, error);
-		else
-			fuse_reply_write(req, count);
-		return;
-	}
-	notice->req = req;
-	notice->error = error;
-	notice->count = count;
 	queue(fs, notice);
 }
 

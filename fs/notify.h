@@ -1,7 +1,8 @@
 /*
  * Telling the kernel what it must forget. Attributes are dropped at once, from any thread: that takes no lock
- * in the kernel. Names need their directory's lock, which a request under way may hold, so a thread of its
- * own drops those; a request whose answer must come after is answered by that thread too.
+ * in the kernel. Names need their directory's lock, so a thread drops those that no request waits for: who
+ * holds that lock may wait for a file's lock (rename and unlink do), and who holds the file's lock may be a
+ * write whose answer is still ours to give.
  */
 #ifndef FS_NOTIFY_H
 #define FS_NOTIFY_H
@@ -12,7 +13,6 @@
 
 struct fs;
 struct fs_notice;
-struct fuse_req;
 
 struct fs_notifier {
 	pthread_t thread;
@@ -29,9 +29,6 @@ void fs_notifier_stop(struct fs *fs); /* answers and tells what is queued, then 
 void fs_notify_attributes(struct fs *fs, const struct fs_node *node);
 /* The kernel's entry for a name in `parent` is no longer true. With the nodes' lock held. */
 void fs_notify_entry(struct fs *fs, struct fs_node *parent, const char *name);
-/* Answers a write after every notice that is queued now. Answers it at once when there is no memory. */
-void fs_notify_then_reply(struct fs *fs, struct fuse_req *req, int error, size_t count);
-
 /* With the nodes' lock held: detaches the node and makes the kernel ask again. */
 void fs_notify_stale(struct fs *fs, struct fs_node *node);
 /* Above the limit: gives the oldest unopened nodes back. Takes the nodes' lock. */

@@ -102,9 +102,8 @@ static void changed_below(struct fs *fs, const struct fs_node *above, const stru
 		}
 }
 
-/* A name that has no node came to exist, and with it perhaps a directory on the way: true when the kernel
- * must be told. */
-static bool appeared(struct fs *fs, const char *path)
+/* A name that has no node came to exist, and with it perhaps a directory on the way. */
+static void appeared(struct fs *fs, const char *path)
 {
 	struct fs_node *node = fs->nodes.root, *next;
 	char name[MAP_PATH_MAX];
@@ -119,10 +118,8 @@ static bool appeared(struct fs *fs, const char *path)
 		node = next;
 		path += length + 1;
 	}
-	if (next || !fs_absence_ends(&fs->absences, node, name))
-		return false;
-	fs_notify_entry(fs, node, name);
-	return true;
+	if (!next && fs_absence_ends(&fs->absences, node, name))
+		fs_notify_entry(fs, node, name);
 }
 
 void fs_changed(void *context, const char *path, uint64_t version, const struct map_file *by)
@@ -136,12 +133,10 @@ void fs_changed(void *context, const char *path, uint64_t version, const struct 
 	if (node && version == UINT64_MAX) {
 		changed_below(fs, node, handle ? handle->node : NULL);
 	} else if (node && !node->moving && !(handle && handle->node == node)) {
-		if (handle && node->handles)
-			handle->noticed = true;
 		fs_notify_stale(fs, node);
 	}
-	if (!node && version && appeared(fs, path) && handle)
-		handle->noticed = true;
+	if (!node && version)
+		appeared(fs, path);
 	pthread_mutex_unlock(&fs->nodes.lock);
 }
 

@@ -37,7 +37,6 @@ struct fs_handle {
 	struct map_file *file;
 	uint32_t references; /* the open file, and whoever settles it; under the nodes' lock */
 	bool writes, cached;
-	bool noticed; /* a change through it made the notifier busy: the answer comes after */
 	struct fs_handle *next_created, **link_created;
 };
 
@@ -77,7 +76,7 @@ int fs_lookup(struct fs *fs, struct fs_node *parent, const char *name, int error
  * After a call that may have put something through this handle: the node shows it. `by_write`: the kernel
  * forgets the attributes by itself. True: notices are queued that the answer must not overtake.
  */
-bool fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write);
+void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write);
 /* Drops a reference; the last one releases the file. */
 void fs_handle_put(struct fs *fs, struct fs_handle *handle, const struct map_caller *caller);
 /* Puts a new name that nobody has written to yet: somebody wants to act on it. */

@@ -63,8 +63,8 @@ DDB_MUST_CHECK enum ddb_code store_anchor_open(int directory, int data, const ch
 	struct store_anchor *ret, struct ddb_error *err);
 
 /*
- * Writes the state, durably, into the older slot. After a failure either may be on the disk, so both states
- * must be kept until a repetition succeeds.
+ * Writes the state, durably, into the older slot. After a failure either state may be on the disk, so the
+ * pages of both must be kept until another write succeeds.
  */
 DDB_MUST_CHECK enum ddb_code store_anchor_write(
 	struct store_anchor *anchor, const struct store_state *state, struct ddb_error *err);

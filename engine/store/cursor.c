@@ -95,15 +95,6 @@ static int move(struct store_cursor *cursor, MDB_val *key, MDB_cursor_op operati
 	return inside ? 0 : MDB_NOTFOUND;
 }
 
-/* Back, past the names of trees. */
-static int move_back(struct store_cursor *cursor, MDB_val *key, MDB_cursor_op operation)
-{
-	int rc = mdb_cursor_get(top(cursor)->mdb, key, &cursor->value, operation);
-	while (!rc && cursor->depth == 1 && store_environment_is_name(key))
-		rc = mdb_cursor_get(top(cursor)->mdb, key, &cursor->value, MDB_PREV);
-	return rc ? rc : move(cursor, key, MDB_GET_CURRENT);
-}
-
 /* To the sub-space's first entry. */
 static int move_first(struct store_cursor *cursor, MDB_val *key)
 {
@@ -113,27 +104,27 @@ static int move_first(struct store_cursor *cursor, MDB_val *key)
 	return move(cursor, key, MDB_SET_RANGE);
 }
 
-/* To the last entry before `key`, which is in the sub-space or just behind it. */
+/* To the last entry before `key`, which is in the sub-space or just behind it. At the top there is always a
+ * tree's name behind it. */
 static int move_before(struct store_cursor *cursor, MDB_val *key)
 {
 	MDB_val value;
 	int rc = mdb_cursor_get(top(cursor)->mdb, key, &value, MDB_SET_RANGE);
 	if (rc && rc != MDB_NOTFOUND)
 		return rc;
-	return move_back(cursor, key, rc ? MDB_LAST : MDB_PREV);
+	return move(cursor, key, rc ? MDB_LAST : MDB_PREV);
 }
 
+/* To the last entry of a sub-space that is not the top. */
 static int move_last(struct store_cursor *cursor, MDB_val *key)
 {
-	if (cursor->depth == 1)
-		return move_back(cursor, key, MDB_LAST);
 	uint8_t next[STORE_ID_BYTES];
 	memcpy(next, top(cursor)->id, STORE_ID_BYTES);
 	size_t i = STORE_ID_BYTES;
 	while (i && !++next[i - 1])
 		i--;
 	if (!i) /* the highest id of all */
-		return move_back(cursor, key, MDB_LAST);
+		return move(cursor, key, MDB_LAST);
 	*key = (MDB_val){STORE_ID_BYTES, next};
 	return move_before(cursor, key);
 }

@@ -197,6 +197,7 @@ enum ddb_code store_environment_reopen(struct store_environment *environment, st
 			mdb_env_close(environment->mdb);
 		environment->mdb = NULL;
 		code = environment_start(environment, err);
+		environment->panicked = code != DDB_OK;
 	} else {
 		code = ddb_fail(
 			err, DDB_INTERNAL, "the store cannot recover from a failed write: views are open");
@@ -249,25 +250,38 @@ static int view_begin(struct store_environment *environment, struct store_txn *v
 	return mdb_txn_begin(environment->mdb, NULL, MDB_RDONLY, &view->mdb);
 }
 
-enum ddb_code store_view(struct store *store, struct store_txn **ret, struct ddb_error *err)
+/* MDB_PANIC: LMDB has to be reopened first. */
+static int view_open(struct store *store, struct store_txn **ret)
 {
 	struct store_environment *environment = &store->environment;
 	struct store_txn *view = view_take(environment);
-	if (!view) {
-		view_return(environment, NULL);
-		return ddb_fail_memory(err);
+	int rc = ENOMEM;
+	if (view) {
+		view->store = store;
+		rc = view_begin(environment, view);
 	}
-	view->store = store;
-	int rc = view_begin(environment, view);
-	if (rc) {
-		if (view->mdb)
-			mdb_txn_abort(view->mdb);
-		free(view);
-		view_return(environment, NULL);
-		return store_fault(err, rc, "the store cannot be read");
+	if (!rc) {
+		*ret = view;
+		return 0;
 	}
-	*ret = view;
-	return DDB_OK;
+	if (view && view->mdb)
+		mdb_txn_abort(view->mdb);
+	free(view);
+	view_return(environment, NULL);
+	return rc;
+}
+
+enum ddb_code store_view(struct store *store, struct store_txn **ret, struct ddb_error *err)
+{
+	int rc = view_open(store, ret);
+	if (rc == MDB_PANIC) {
+		store->environment.panicked = true;
+		store->writer.dead = true;
+		if (store_sync_revive(store, err) && store->environment.panicked)
+			return DDB_INTERNAL;
+		rc = view_open(store, ret);
+	}
+	return rc ? store_fault(err, rc, "the store cannot be read") : DDB_OK;
 }
 
 void store_view_end(struct store_txn *view)

@@ -37,7 +37,8 @@ struct store_txn {
 };
 
 struct store_environment {
-	MDB_env *mdb; /* NULL only after a reopening has failed */
+	MDB_env *mdb;         /* NULL only after a reopening has failed */
+	atomic_bool panicked; /* LMDB begins no more transactions until it is reopened */
 	MDB_dbi meta, data, longs;
 	bool read_only;
 	int file; /* the data file */
@@ -106,7 +107,8 @@ struct store_writer {
 	pthread_mutex_t lock;
 	struct store_request *first, **end;
 	bool busy;
-	atomic_bool dead; /* LMDB takes no more writes until it is reopened */
+	unsigned crowd;   /* the jobs that shared the last commits; the writer's own */
+	atomic_bool dead; /* nothing may be written until the store is revived */
 	_Atomic uint64_t commits, jobs;
 };
 
@@ -130,11 +132,8 @@ struct store_sync_state {
 	uint64_t synced;         /* commits, counted as the writer does */
 	/* Of whoever has the cycle: */
 	struct store_anchor anchor;
-	MDB_txn *pinned;  /* keeps the pages of the anchor's state */
-	MDB_txn *pending; /* of the state that a failed write of the anchor may have left on the disk */
+	MDB_txn *pinned; /* keeps the pages of the anchor's state */
 	MDB_txn *spare;
-	struct store_state pending_state;
-	uint64_t pending_commits;
 	bool doubtful; /* a sync has failed: what the kernel calls clean may not be on the disk */
 };
 
@@ -150,7 +149,8 @@ void store_sync_committed(struct store *store, size_t bytes);
 void store_sync_throttle(struct store *store);
 /* Commits that are durable. */
 uint64_t store_sync_count(struct store *store);
-/* Brings a writer that is dead back to life. */
+/* Brings a dead writer back to life, and LMDB when it has panicked. Unless views stay open, reading is
+ * possible again in any case. */
 DDB_MUST_CHECK enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err);
 
 /* ---- store.c ---- */

@@ -189,7 +189,7 @@ static enum ddb_code prune(
 	struct store_txn *txn, struct place *place, const uint8_t *key, struct ddb_error *err)
 {
 	for (unsigned level = place->level; level; level--) {
-		bool empty;
+		bool empty = false;
 		enum ddb_code code = is_empty(txn, place->ids[level], &empty, err);
 		if (code || !empty)
 			return code;

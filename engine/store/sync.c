@@ -71,19 +71,6 @@ static void promote(struct store_sync_state *sync, MDB_txn *txn, uint64_t commit
 	pthread_mutex_unlock(&sync->lock);
 }
 
-/* First what a failed write of the anchor may have left there. */
-static enum ddb_code finish_pending(struct store_sync_state *sync, struct ddb_error *err)
-{
-	if (!sync->pending)
-		return DDB_OK;
-	enum ddb_code code = store_anchor_write(&sync->anchor, &sync->pending_state, err);
-	if (code)
-		return code;
-	promote(sync, sync->pending, sync->pending_commits);
-	sync->pending = NULL;
-	return DDB_OK;
-}
-
 /* Pins and captures the current state. The caller has the writer. */
 static enum ddb_code take_state(
 	struct store *store, struct store_state *ret, MDB_txn **ret_txn, struct ddb_error *err)
@@ -146,7 +133,10 @@ static enum ddb_code sync_data(struct store *store, struct ddb_error *err)
 	return store_fault(err, rc, doing);
 }
 
-/* The data file and then the anchor. Takes the transaction. */
+/*
+ * The data file and then the anchor. Takes the transaction. When the anchor fails the state may be in it all
+ * the same; LMDB reuses no page that the older state or any later one has, so keeping that pinned is enough.
+ */
 static enum ddb_code make_durable(struct store *store, MDB_txn *txn, const struct store_state *state,
 	uint64_t commits, struct ddb_error *err)
 {
@@ -158,9 +148,7 @@ static enum ddb_code make_durable(struct store *store, MDB_txn *txn, const struc
 	}
 	code = store_anchor_write(&sync->anchor, state, err);
 	if (code) {
-		sync->pending = txn;
-		sync->pending_state = *state;
-		sync->pending_commits = commits;
+		unpin(sync, txn);
 		return code;
 	}
 	promote(sync, txn, commits);
@@ -171,10 +159,8 @@ static enum ddb_code cycle(struct store *store, bool clean, struct ddb_error *er
 {
 	struct store_sync_state *sync = &store->sync;
 	struct store_state state;
-	MDB_txn *txn;
-	enum ddb_code code = finish_pending(sync, err);
-	if (!code)
-		code = settle_doubt(store, err);
+	MDB_txn *txn = NULL;
+	enum ddb_code code = settle_doubt(store, err);
 	if (code)
 		return code;
 	store_writer_enter(&store->writer);
@@ -192,6 +178,52 @@ static enum ddb_code cycle(struct store *store, bool clean, struct ddb_error *er
 	else
 		sync->volume -= volume;
 	return code;
+}
+
+/* LMDB as new, if need be; what was pinned is pinned no more. The caller has the writer. */
+static enum ddb_code reopen(struct store *store, struct ddb_error *err)
+{
+	struct store_sync_state *sync = &store->sync;
+	MDB_txn **txns[] = {&sync->pinned, &sync->spare};
+	for (size_t i = 0; i < sizeof txns / sizeof *txns; i++) {
+		if (*txns[i])
+			mdb_txn_abort(*txns[i]);
+		*txns[i] = NULL;
+	}
+	return store->environment.panicked ? store_environment_reopen(&store->environment, err) : DDB_OK;
+}
+
+/* The cycle of a dead writer, during which nobody else can write. */
+static enum ddb_code first_cycle(struct store *store, struct ddb_error *err)
+{
+	struct store_sync_state *sync = &store->sync;
+	struct store_state state;
+	MDB_txn *txn = NULL;
+	uint64_t commits = store->writer.commits;
+	enum ddb_code code = take_state(store, &state, &txn, err);
+	if (!code)
+		code = make_durable(store, txn, &state, commits, err);
+	if (code)
+		return code;
+	sync->dirty = false;
+	sync->volume = 0;
+	store->writer.dead = false;
+	return DDB_OK;
+}
+
+/*
+ * The writer stays dead until a cycle has succeeded, since while LMDB was closed nothing kept the pages of
+ * the anchor's state. Reading does not have to wait for that.
+ */
+static enum ddb_code revive(struct store *store, struct ddb_error *err)
+{
+	enum ddb_code doubt = settle_doubt(store, err);
+	store_writer_enter(&store->writer);
+	enum ddb_code code = reopen(store, err);
+	if (!code && !doubt)
+		code = first_cycle(store, err);
+	store_writer_leave(&store->writer);
+	return code ? code : doubt;
 }
 
 /* ---- Who may run a cycle ---- */
@@ -227,8 +259,18 @@ static enum ddb_code sync_to(struct store *store, uint64_t commits, struct ddb_e
 	}
 	sync->cycling = true;
 	pthread_mutex_unlock(&sync->lock);
-	enum ddb_code code = cycle(store, false, err);
+	enum ddb_code code = store->writer.dead ? revive(store, err) : cycle(store, false, err);
 	cycle_leave(sync, code);
+	return code;
+}
+
+enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err)
+{
+	enum ddb_code code = DDB_OK;
+	cycle_enter(&store->sync);
+	if (store->writer.dead)
+		code = revive(store, err);
+	cycle_leave(&store->sync, code);
 	return code;
 }
 
@@ -279,51 +321,6 @@ void store_sync_throttle(struct store *store)
 	pthread_mutex_unlock(&sync->lock);
 }
 
-/*
- * Nothing may be written between the reopening and the end of the cycle: while LMDB was closed nothing kept
- * the pages of the anchor's state. So the writer is held throughout.
- */
-static enum ddb_code revive(struct store *store, struct ddb_error *err)
-{
-	struct store_sync_state *sync = &store->sync;
-	MDB_txn **txns[] = {&sync->pinned, &sync->pending, &sync->spare};
-	for (size_t i = 0; i < sizeof txns / sizeof *txns; i++) {
-		if (*txns[i])
-			mdb_txn_abort(*txns[i]);
-		*txns[i] = NULL;
-	}
-	struct store_state state;
-	MDB_txn *txn;
-	enum ddb_code code = store_environment_reopen(&store->environment, err);
-	uint64_t commits = store->writer.commits;
-	if (!code)
-		code = take_state(store, &state, &txn, err);
-	if (!code)
-		code = make_durable(store, txn, &state, commits, err);
-	if (code)
-		return code;
-	sync->dirty = false;
-	sync->volume = 0;
-	store->writer.dead = false;
-	return DDB_OK;
-}
-
-enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err)
-{
-	enum ddb_code code = DDB_OK;
-	cycle_enter(&store->sync);
-	if (store->writer.dead)
-		code = settle_doubt(store, err);
-	if (!code) {
-		store_writer_enter(&store->writer);
-		if (store->writer.dead)
-			code = revive(store, err);
-		store_writer_leave(&store->writer);
-	}
-	cycle_leave(&store->sync, code);
-	return code;
-}
-
 /* ---- The thread ---- */
 
 /* Until there is something to sync and it is time for it. The lock is held. False: it is time to end. */
@@ -369,8 +366,6 @@ static void sync_done(struct store_sync_state *sync)
 {
 	if (sync->pinned)
 		mdb_txn_abort(sync->pinned);
-	if (sync->pending)
-		mdb_txn_abort(sync->pending);
 	if (sync->spare)
 		mdb_txn_abort(sync->spare);
 	pthread_cond_destroy(&sync->done);

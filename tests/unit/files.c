@@ -541,8 +541,12 @@ static void test_append(void **state)
 	assert_cat(world, "Users/alice.json",
 		"{\n  \"id\": \"alice\",\n  \"status\": [\n    1\n  ],\n  \"v\": null,\n  \"w\": 2\n}\n");
 	uint64_t version = version_of(world, "Users/alice.json");
+	struct map_attr before, after;
+	assert_int_equal(map_stat(world->map, &alice, "Users/alice.json", &before), 0);
 	assert_int_equal(append_to(world, "Users/alice.json", "{}"), 0);
-	assert_int_equal(version_of(world, "Users/alice.json"), version);
+	assert_int_equal(map_stat(world->map, &alice, "Users/alice.json", &after), 0);
+	assert_int_equal(after.version, version);
+	assert_int_equal(after.mtime_ns, before.mtime_ns);
 	/* A missing item is made. */
 	assert_int_equal(append_to(world, "Users/bob.json", "{\"v\": 1}"), 0);
 	assert_cat(world, "Users/bob.json", "{\n  \"id\": \"bob\",\n  \"v\": 1\n}\n");

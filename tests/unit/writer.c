@@ -204,6 +204,7 @@ static void test_refused_at_once_and_once(void **state)
 	assert_int_equal(write_on(fake, " x"), EINVAL);
 	assert_last_refusal(fake, "line 2, column");
 	assert_last_refusal(fake, "\"operation\":\"write\"");
+	assert_text(fake, "{\"v\":\n \"a\","); /* the failed write took nothing */
 	/* What follows must not be read as if the refused bytes had never been. */
 	assert_int_equal(write_on(fake, "\"w\": 1}"), EINVAL);
 	assert_int_equal(write_at(fake, 0, "{}"), EINVAL);
