@@ -125,6 +125,8 @@ struct ddb_delete_item {
 	const struct ddb_scratch_name *keep;
 	const char *kept_text;
 	size_t kept_length;
+	uint64_t if_version; /* 0: any; otherwise DDB_CONDITIONAL_CHECK_FAILED unless the item has this
+				version */
 };
 
 struct ddb_delete_result {
@@ -183,8 +185,8 @@ struct ddb_query {
 	uint32_t limit; /* entries; 0: only the page bounds it */
 	uint32_t page_bytes; /* in DynamoDB's counting; 0: 1 MiB. The first entry always comes */
 	const struct ddb_value
-		*start; /* ExclusiveStartKey: a map of the key attributes, need not exist; or NULL */
-	bool skip_damaged;                 /* leave out what cannot be read, and count it, instead of failing */
+		*start;    /* ExclusiveStartKey: a map of the key attributes, need not exist; or NULL */
+	bool skip_damaged; /* leave out what cannot be read, and count it, instead of failing */
 	uint32_t segment, segments; /* of a parallel Scan; segments 0: the whole */
 };
 
@@ -192,7 +194,7 @@ struct ddb_page {
 	size_t count;
 	struct ddb_entry *entries;
 	size_t damaged; /* left out, with skip_damaged */
-	bool more; /* go on with start = the key of the last entry */
+	bool more;      /* go on with start = the key of the last entry */
 };
 
 /* ---- What only directories need ---- */
@@ -279,8 +281,10 @@ struct ddb_engine_ops {
 	/* DDB_VALIDATION for another key schema and for what DynamoDB does not let change. */
 	enum ddb_code (*update_table)(
 		struct ddb_engine *, const char *name, struct ddb_definition *definition, struct ddb_error *);
-	/* DDB_VALIDATION when deletion protection is on. Items go with it. */
-	enum ddb_code (*delete_table)(struct ddb_engine *, const char *name, struct ddb_error *);
+	/* Items go with it; with `only_empty` DDB_RESOURCE_IN_USE when there are any. DDB_VALIDATION when
+	 * deletion protection is on. */
+	enum ddb_code (*delete_table)(
+		struct ddb_engine *, const char *name, bool only_empty, struct ddb_error *);
 	/* Names after `after` (or NULL), at most `limit`. */
 	enum ddb_code (*list_tables)(struct ddb_engine *, struct ddb_arena *, const char *after,
 		uint32_t limit, struct ddb_table_names *ret, struct ddb_error *);

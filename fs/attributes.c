@@ -39,7 +39,7 @@ void fs_stat_of(const struct fs *fs, const struct fs_node *node, struct stat *re
 /* An item's node tells its attributes by itself: every change of the item changes or detaches it. */
 static bool knows_itself(const struct fs_node *node)
 {
-	return node->version || node->fresh || !node->parent;
+	return node->version || node->fresh;
 }
 
 /*

@@ -156,16 +156,29 @@ void fs_status(void *context, struct ddb_json_out *json)
 
 /* Alone with its caller, a mount needs no permission checks, which cost a look at the directory for each new
  * name. */
+static bool add_options(char **text, const struct fs_options *options)
+{
+	static const char others[] = "allow_other,default_permissions";
+	char source[4200];
+	int length = snprintf(source, sizeof source, "fsname=%s", options->source);
+
+	return length > 0 && (size_t)length < sizeof source &&
+	       !fuse_opt_add_opt(text, "nosuid,nodev,subtype=dynamount") &&
+	       !fuse_opt_add_opt_escaped(text, source) &&
+	       (!options->allow_other || !fuse_opt_add_opt(text, others)) &&
+	       (!options->read_only || !fuse_opt_add_opt(text, "ro")) &&
+	       (!options->mount_options || !fuse_opt_add_opt(text, options->mount_options));
+}
+
 static bool add_arguments(struct fuse_args *args, const struct fs_options *options)
 {
-	char text[8192];
-	int length = snprintf(text, sizeof text, "-onosuid,nodev,fsname=%s,subtype=dynamount%s%s%s%s",
-		options->source, options->allow_other ? ",allow_other,default_permissions" : "",
-		options->read_only ? ",ro" : "", options->mount_options ? "," : "",
-		options->mount_options ? options->mount_options : "");
+	char *text = NULL;
+	bool good = add_options(&text, options) && !fuse_opt_add_arg(args, "dynamount") &&
+		    !fuse_opt_add_arg(args, "-o") && !fuse_opt_add_arg(args, text) &&
+		    (!options->debug || !fuse_opt_add_arg(args, "-d"));
 
-	return length > 0 && (size_t)length < sizeof text && !fuse_opt_add_arg(args, "dynamount") &&
-	       !fuse_opt_add_arg(args, text) && (!options->debug || !fuse_opt_add_arg(args, "-d"));
+	free(text);
+	return good;
 }
 
 struct fs *fs_new(const struct fs_options *options)

@@ -225,9 +225,11 @@ static int remove_table(
 		number = drop_typed_scratch(map, arena, place, err);
 	if (number)
 		return number;
-	enum ddb_code code = map->engine->ops->delete_table(map->engine, place->table->name, err);
+	enum ddb_code code = map->engine->ops->delete_table(map->engine, place->table->name, true, err);
 	if (code == DDB_VALIDATION)
 		return EPERM; /* it was protected meanwhile */
+	if (code == DDB_RESOURCE_IN_USE)
+		return ENOTEMPTY; /* it got an item meanwhile */
 	if (code)
 		return map_errno(code);
 	map_partitions_remove_table(map->partitions, place->table->id);

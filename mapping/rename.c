@@ -79,17 +79,19 @@ static int move_item(const struct rename *rename, struct ddb_error *err)
 	return 0;
 }
 
-/* The text becomes the scratch file in the transaction that deletes the item. */
-static int keep_item(const struct rename *rename, struct ddb_error *err)
+/* The text becomes the scratch file in the transaction that deletes the item, if it is still that text. */
+static int keep_version(const struct rename *rename, struct ddb_error *err)
 {
 	struct ddb_engine *engine = rename->map->engine;
 	DDB_BUFFER_AUTO struct ddb_buffer text = {0};
 	struct ddb_delete_item request = {.table = rename->from->table->name, .keep = &rename->to->scratch};
 	struct ddb_delete_result result;
 	ddb_buffer_init(&text, MAP_DOCUMENT_MAX);
-	int number = map_item_text(rename->map, rename->from, &text, NULL, err);
+	struct ddb_meta meta;
+	int number = map_item_text(rename->map, rename->from, &text, &meta, err);
 	if (number)
 		return number;
+	request.if_version = meta.version;
 	request.kept_text = text.bytes;
 	request.kept_length = text.length;
 	enum ddb_code code = map_place_key(rename->from, rename->arena, &request.key, err);
@@ -98,6 +100,15 @@ static int keep_item(const struct rename *rename, struct ddb_error *err)
 	if (code)
 		return map_errno(code);
 	return result.existed ? 0 : ENOENT;
+}
+
+static int keep_item(const struct rename *rename, struct ddb_error *err)
+{
+	int number;
+	do
+		number = keep_version(rename, err);
+	while (number == ECANCELED); /* it was changed meanwhile: keep that */
+	return number;
 }
 
 static int check_free(const struct rename *rename, struct ddb_error *err)

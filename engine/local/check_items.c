@@ -379,7 +379,7 @@ static enum ddb_code alias_right(struct check *check, const struct local_table *
 	struct ddb_value told;
 	bool range = walk->length == LOCAL_ALIAS_KEY_MAX;
 	*ret = false;
-	if (!definition || (!range && walk->length != LOCAL_SPACE_BYTES + DDB_ALIAS_BYTES) ||
+	if (!definition || (!range && walk->length != LOCAL_SPACE_BYTES + STORE_HASH_BYTES) ||
 		(range && !definition->has_range))
 		return DDB_OK;
 	const struct ddb_key_attribute *attribute = range ? &definition->range : &definition->hash;

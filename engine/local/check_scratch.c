@@ -40,14 +40,13 @@ static enum ddb_code add_file(struct scratch_check *state, const struct ddb_scra
 static bool entry_right(struct check *check, const struct check_walk *walk, const struct store_value *value,
 	struct ddb_scratch_meta *ret)
 {
-	uint8_t key[LOCAL_SCRATCH_KEY_BYTES];
-	if (walk->length != sizeof key || local_scratch_decode(value, ret, NULL) || ret->id == 0 ||
-		value->body_length == 0 || value->body_length > LOCAL_SCRATCH_NAME_MAX ||
+	uint8_t name[STORE_HASH_BYTES];
+	if (walk->length != LOCAL_SCRATCH_KEY_BYTES || local_scratch_decode(value, ret, NULL) ||
+		ret->id == 0 || value->body_length == 0 || value->body_length > LOCAL_SCRATCH_NAME_MAX ||
 		memchr(value->body, 0, value->body_length))
 		return false;
-	local_scratch_key(
-		check->engine->store, walk->key + 1, (const char *)value->body, value->body_length, key);
-	return memcmp(key, walk->key, sizeof key) == 0;
+	store_hash(check->engine->store, value->body, value->body_length, name);
+	return memcmp(name, walk->key + LOCAL_SCRATCH_KEY_BYTES - sizeof name, sizeof name) == 0;
 }
 
 static enum ddb_code visit_entry(

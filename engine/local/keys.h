@@ -4,11 +4,15 @@
  * (and of the store's hash key); any thread.
  *
  *   'I' space hash        an item of a simple table; the header of a partition of one with a sort key
- *   'I' space hash sort   an item: its sort key raw (S, B) or sortable (N), never empty, so the header comes
- * first 'A' space alias       finds a partition key (or a simple table's key) by digest 'A' space hash alias
- * finds a sort key within a partition 'C' space             counters       'D' space   a table's remains, to
- * be purged 'T' name              the catalog    'N'         what is counted over all tables 'F' directory
- * hash    a scratch file 'B' id n    its 64 KiB blocks
+ *   'I' space hash sort   an item: its sort key raw (S, B) or sortable (N); never empty, the header comes
+ * first 'A' space alias       finds a partition key (or a simple table's key) by a keyed hash of its digest
+ *   'A' space hash alias  finds a sort key within a partition
+ *   'C' space             counters
+ *   'D' space             a table's remains, to be purged
+ *   'T' name              the catalog
+ *   'N'                   what is counted over all tables
+ *   'F' directory hash    a scratch file: keyed hashes of its directory's id and of its name
+ *   'B' id n              its 64 KiB blocks
  *
  * `space` is the number under which a table's records are filed, big-endian: a new one for each definition of
  * a key.
@@ -34,7 +38,7 @@ enum {
 	LOCAL_SPACE_BYTES = 1 + 4,
 	LOCAL_PREFIX_BYTES = LOCAL_SPACE_BYTES + STORE_HASH_BYTES,
 	LOCAL_KEY_MAX = LOCAL_PREFIX_BYTES + DDB_RANGE_KEY_MAX,
-	LOCAL_ALIAS_KEY_MAX = LOCAL_PREFIX_BYTES + DDB_ALIAS_BYTES,
+	LOCAL_ALIAS_KEY_MAX = LOCAL_PREFIX_BYTES + STORE_HASH_BYTES,
 	LOCAL_SEGMENTS_MAX = 1000000,
 };
 

@@ -7,7 +7,8 @@
 #include "engine/engine.h"
 
 struct ddb_local_options {
-	const char *keyfile;    /* master key; NULL: STORE/master.key, made with mode 0600 when the store is created */
+	const char *keyfile;    /* master key; NULL: STORE/master.key, made with mode 0600 when the store is
+				   created */
 	const char *mountpoint; /* for the message to a second owner; NULL: none */
 	bool sync;              /* every write survives power loss before it is acknowledged */
 	bool read_only;         /* nothing is written; writes are refused with DDB_ACCESS_DENIED */
@@ -19,10 +20,11 @@ struct ddb_local_options {
 /*
  * Opens (or creates) the store in the directory `path`.
  * DDB_RESOURCE_IN_USE: another process owns it; the message names its pid and mountpoint.
- * DDB_ACCESS_DENIED: a wrong or missing master key. DDB_VALIDATION: no store, or a format that this program does not know (named).
+ * DDB_ACCESS_DENIED: a wrong or missing master key. DDB_VALIDATION: no store, or a format that this program
+ * does not know (named).
  */
-DDB_MUST_CHECK enum ddb_code ddb_local_open(
-	const char *path, const struct ddb_local_options *options, struct ddb_engine **ret, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code ddb_local_open(const char *path, const struct ddb_local_options *options,
+	struct ddb_engine **ret, struct ddb_error *err);
 
 struct ddb_check_options {
 	bool repair;
@@ -34,7 +36,7 @@ struct ddb_check_result {
 	uint64_t problems, repaired;
 };
 /* Verifies every record, partition, alias and count of an engine that nobody else uses. */
-DDB_MUST_CHECK enum ddb_code ddb_local_check(struct ddb_engine *engine, const struct ddb_check_options *options,
-	struct ddb_check_result *ret, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code ddb_local_check(struct ddb_engine *engine,
+	const struct ddb_check_options *options, struct ddb_check_result *ret, struct ddb_error *err);
 
 #endif

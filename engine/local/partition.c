@@ -74,8 +74,8 @@ size_t local_alias_key(struct local_engine *engine, const struct local_table *ta
 	size_t length = range ? LOCAL_PREFIX_BYTES : LOCAL_SPACE_BYTES;
 	memcpy(ret, key->bytes, length);
 	ret[0] = LOCAL_ALIAS;
-	memcpy(ret + length, alias, sizeof alias);
-	return length + sizeof alias;
+	store_hash(engine->store, alias, sizeof alias, ret + length);
+	return length + STORE_HASH_BYTES;
 }
 
 enum ddb_code local_alias_write(struct store_txn *txn, const uint8_t *key, size_t key_length,
@@ -414,8 +414,8 @@ static enum ddb_code alias_place(struct local_engine *engine, const struct local
 		memcpy(ret + 1, key.bytes + 1, LOCAL_PREFIX_BYTES - 1);
 		length = LOCAL_PREFIX_BYTES;
 	}
-	memcpy(ret + length, request->alias, DDB_ALIAS_BYTES);
-	*ret_length = length + DDB_ALIAS_BYTES;
+	store_hash(engine->store, request->alias, DDB_ALIAS_BYTES, ret + length);
+	*ret_length = length + STORE_HASH_BYTES;
 	return DDB_OK;
 }
 

@@ -20,8 +20,8 @@ void local_scratch_key(struct store *store, const uint8_t directory[DDB_DIRECTOR
 	size_t length, uint8_t ret[LOCAL_SCRATCH_KEY_BYTES])
 {
 	ret[0] = LOCAL_SCRATCH;
-	memcpy(ret + 1, directory, DDB_DIRECTORY_ID_BYTES);
-	store_hash(store, name, length, ret + 1 + DDB_DIRECTORY_ID_BYTES);
+	store_hash(store, directory, DDB_DIRECTORY_ID_BYTES, ret + 1);
+	store_hash(store, name, length, ret + 1 + STORE_HASH_BYTES);
 }
 
 enum ddb_code local_scratch_decode(
@@ -599,7 +599,7 @@ static enum ddb_code list_entries(struct store_cursor *cursor, const uint8_t *pl
 	while (!code && found) {
 		const uint8_t *key;
 		store_cursor_key(cursor, &key, &length);
-		if (length != LOCAL_SCRATCH_KEY_BYTES || memcmp(key, place, 1 + DDB_DIRECTORY_ID_BYTES) != 0)
+		if (length != LOCAL_SCRATCH_KEY_BYTES || memcmp(key, place, 1 + STORE_HASH_BYTES) != 0)
 			return DDB_OK;
 		list->page.more = list->page.count == list->limit;
 		if (list->page.more)
@@ -619,8 +619,8 @@ enum ddb_code local_scratch_list(struct ddb_engine *base, struct ddb_arena *aren
 	struct scratch_list list = {
 		.arena = arena, .limit = limit > 0 && limit < LOCAL_LIST_MAX ? limit : LOCAL_LIST_MAX};
 	uint8_t place[LOCAL_SCRATCH_KEY_BYTES + 1] = {LOCAL_SCRATCH};
-	size_t length = 1 + DDB_DIRECTORY_ID_BYTES;
-	memcpy(place + 1, directory, DDB_DIRECTORY_ID_BYTES);
+	size_t length = 1 + STORE_HASH_BYTES;
+	store_hash(engine->store, directory, DDB_DIRECTORY_ID_BYTES, place + 1);
 	if (after) { /* the first key that can follow it */
 		local_scratch_key(engine->store, directory, after, strlen(after), place);
 		place[LOCAL_SCRATCH_KEY_BYTES] = 0;

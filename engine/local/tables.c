@@ -328,12 +328,20 @@ enum ddb_code local_table_date(
 
 /* ---- Deleting ---- */
 
+struct table_deletion {
+	bool only_empty;
+	bool rest; /* records are left to be purged */
+};
+
 static enum ddb_code delete_job(struct local_job *job, void *context, struct ddb_error *err)
 {
-	bool *ret_rest = context;
+	struct table_deletion *deletion = context;
+	bool *ret_rest = &deletion->rest;
 	uint8_t key[LOCAL_SPACE_BYTES];
 	struct local_totals totals;
 	*ret_rest = false;
+	if (deletion->only_empty && job->counters.items > 0)
+		return ddb_fail(err, DDB_RESOURCE_IN_USE, "Table has items: %s", job->table->table->name);
 	enum ddb_code code = local_totals_read(job->txn, &totals, err);
 	if (code)
 		return code;
@@ -354,22 +362,23 @@ static enum ddb_code delete_job(struct local_job *job, void *context, struct ddb
 static enum ddb_code delete_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
 {
-	bool *rest = context;
 	if (table->table->provisional == DDB_DEFINED && table->table->definition->deletion_protection)
 		return ddb_fail(err, DDB_VALIDATION,
 			"Resource cannot be deleted as it is currently protected against deletion. "
 			"Disable deletion protection first.");
-	enum ddb_code code = local_change_table(engine, table, delete_job, rest, err);
+	enum ddb_code code = local_change_table(engine, table, delete_job, context, err);
 	if (!code)
 		local_table_forget(engine, table->table->name);
 	return code;
 }
 
-enum ddb_code local_delete_table(struct ddb_engine *base, const char *name, struct ddb_error *err)
+enum ddb_code local_delete_table(
+	struct ddb_engine *base, const char *name, bool only_empty, struct ddb_error *err)
 {
-	bool rest = false;
-	enum ddb_code code = local_on_table(local_of(base), name, LOCAL_OF_TABLE, delete_attempt, &rest, err);
-	if (!code && rest)
+	struct table_deletion deletion = {.only_empty = only_empty};
+	enum ddb_code code =
+		local_on_table(local_of(base), name, LOCAL_OF_TABLE, delete_attempt, &deletion, err);
+	if (!code && deletion.rest)
 		local_purge(local_of(base), UINT32_MAX);
 	return code;
 }

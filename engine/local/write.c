@@ -235,6 +235,8 @@ static enum ddb_code delete_change(struct local_job *job, void *context, struct 
 	deletion->existed = old.found;
 	if (!old.found)
 		return DDB_OK;
+	if (request->if_version != 0 && old.meta.version != request->if_version)
+		return ddb_fail(err, DDB_CONDITIONAL_CHECK_FAILED, "The conditional request failed");
 	if (request->keep)
 		code = local_scratch_keep(job->engine, job->txn, request->keep, request->kept_text,
 			request->kept_length, old.meta.mtime_ns, err);

@@ -37,7 +37,7 @@ static const char magic[AT_VERSION] = "ddbanchr";
  * What is lost in a power loss had numbers; the next ones start far above, so that no number means two
  * things. Even, since LMDB tells the two meta pages by the number's lowest bit.
  */
-static const uint64_t number_gap = UINT64_C(1) << 32;
+static const uint64_t number_gap = UINT64_C(1) << 28;
 
 /* ---- LMDB's meta page (0.9) ---- */
 

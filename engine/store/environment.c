@@ -116,12 +116,11 @@ static enum ddb_code environment_start(struct store_environment *environment, st
 	return rc ? store_fault(err, rc, "the store's data file cannot be opened") : DDB_OK;
 }
 
-enum ddb_code store_environment_open(struct store_environment *environment, const char *path, int data,
-	bool read_only, struct ddb_error *err)
+enum ddb_code store_environment_open(
+	struct store_environment *environment, const char *path, bool read_only, struct ddb_error *err)
 {
 	memset(environment, 0, sizeof *environment);
 	environment->read_only = read_only;
-	environment->file = data;
 	environment->path = strdup(path);
 	if (!environment->path)
 		return ddb_fail_memory(err);

@@ -41,7 +41,6 @@ struct store_environment {
 	atomic_bool panicked; /* LMDB begins no more transactions until it is reopened */
 	MDB_dbi meta, data, longs;
 	bool read_only;
-	int file; /* the data file */
 	pthread_mutex_t lock;
 	pthread_cond_t drained, opened;
 	struct store_txn *idle;
@@ -52,8 +51,8 @@ struct store_environment {
 	struct store_verify_guard *_Atomic guard; /* of that one */
 };
 
-DDB_MUST_CHECK enum ddb_code store_environment_open(struct store_environment *environment, const char *path,
-	int data, bool read_only, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code store_environment_open(
+	struct store_environment *environment, const char *path, bool read_only, struct ddb_error *err);
 void store_environment_close(struct store_environment *environment);
 /*
  * Closes LMDB and opens it again, for after an error that it never recovers from. The caller has the writer
@@ -70,8 +69,8 @@ unsigned store_environment_views(struct store_environment *environment);
 /* ---- keyspace.c: keys of any length, in order, to bytes; what the bytes are is the callers' ---- */
 
 enum {
-	STORE_CHUNK =
-		502, /* of key in one LMDB key: with a sub-space's id and a mark the 511 that LMDB takes */
+	/* Of key in one LMDB key: with a sub-space's id and a mark the 511 that LMDB takes. */
+	STORE_CHUNK = 502,
 	STORE_LEVELS = (STORE_KEY_MAX - 1) / STORE_CHUNK + 1,
 	STORE_MARK_END = 0,  /* behind a whole chunk: the key ends here */
 	STORE_MARK_MORE = 1, /* the value is a pointer to the sub-space of what follows */

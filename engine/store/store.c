@@ -185,7 +185,7 @@ static enum ddb_code make(
 	if (!code)
 		code = open_data(store, opening, true, err);
 	if (!code)
-		code = store_environment_open(&store->environment, opening->path, store->data, false, err);
+		code = store_environment_open(&store->environment, opening->path, false, err);
 	if (!code)
 		code = make_data_key(store, opening, err);
 	if (!code)
@@ -208,8 +208,7 @@ static enum ddb_code open_made(struct store *store, const struct opening *openin
 	if (!code && !store->read_only && unlinkat(opening->directory, STORE_LOCK_NAME, 0) && errno != ENOENT)
 		code = store_fault(err, errno, "the store's stale lock file cannot be removed");
 	if (!code)
-		code = store_environment_open(
-			&store->environment, opening->path, store->data, store->read_only, err);
+		code = store_environment_open(&store->environment, opening->path, store->read_only, err);
 	if (!code)
 		code = open_data_key(store, opening, err);
 	return code || store->read_only ? code : store_sync_start(store, err);

@@ -364,7 +364,7 @@ static void test_table_gone(void **state)
 	struct ddb_error err;
 	struct map_file *reader = must_open(world, "Users/.items.jsonl", O_RDONLY);
 	struct map_file *writer = must_open(world, "Users/.items.jsonl", O_WRONLY);
-	assert_int_equal(world->engine->ops->delete_table(world->engine, "Users", &err), 0);
+	assert_int_equal(world->engine->ops->delete_table(world->engine, "Users", false, &err), 0);
 	char byte;
 	size_t length;
 	assert_int_equal(map_file_read(reader, 0, &byte, 1, &length), ENOENT);

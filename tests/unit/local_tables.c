@@ -57,7 +57,7 @@ static void refuses_names_and_absence(void **state)
 		f, OP(f->engine, describe_table, "Nobody", &table, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
 	assert_refused(
 		f, OP(f->engine, count_table, "Nobody", &counted, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
-	assert_refused(f, OP(f->engine, delete_table, "Nobody", &f->err), DDB_RESOURCE_NOT_FOUND, missing);
+	assert_refused(f, OP(f->engine, delete_table, "Nobody", false, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
 	assert_refused(f, OP(f->engine, update_table, "Nobody", definition, &f->err), DDB_RESOURCE_NOT_FOUND,
 		missing);
 	assert_refused(f, OP(f->engine, settle_table, "Nobody", DDB_PROVISIONAL_SIMPLE, &f->err),
@@ -144,14 +144,14 @@ static void updates(void **state)
 	assert_true(after->changed_ns > before->changed_ns);
 	assert_int_equal(after->id, before->id);
 	assert_true(after->definition->deletion_protection);
-	assert_refused(f, OP(f->engine, delete_table, "Users", &f->err), DDB_VALIDATION,
+	assert_refused(f, OP(f->engine, delete_table, "Users", false, &f->err), DDB_VALIDATION,
 		"Resource cannot be deleted as it is currently protected against deletion. "
 		"Disable deletion protection first.");
 	assert_code(f, OP(f->engine, update_table, "Users", other, &f->err), DDB_VALIDATION);
 	assert_true(get(f, "Users", MAP("id=S:alice")).found);
 	put(f, "Users", MAP("id=S:bob"));
 	assert_ok(f, OP(f->engine, update_table, "Users", plain, &f->err));
-	assert_ok(f, OP(f->engine, delete_table, "Users", &f->err));
+	assert_ok(f, OP(f->engine, delete_table, "Users", false, &f->err));
 	create(f, "New", NULL);
 	assert_code(f, OP(f->engine, update_table, "New", plain, &f->err), DDB_VALIDATION);
 	ddb_definition_unref(plain);
@@ -406,8 +406,8 @@ static void deletes_large_and_small(void **state)
 	fill(f, "Large", 9000);
 	fill(f, "Other", 100);
 	assert_true(get(f, "Large", key).found);
-	assert_ok(f, OP(f->engine, delete_table, "Small", &f->err));
-	assert_ok(f, OP(f->engine, delete_table, "Large", &f->err));
+	assert_ok(f, OP(f->engine, delete_table, "Small", false, &f->err));
+	assert_ok(f, OP(f->engine, delete_table, "Large", false, &f->err));
 	assert_refused(f,
 		OP(f->engine, get_item, &f->arena, &(struct ddb_get_item){.table = "Large", .key = key}, &got,
 			&f->err),
@@ -460,7 +460,7 @@ static void changes_under_load(void **state)
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 	}
 	for (unsigned i = 0; i < 20; i++) {
-		assert_ok(f, OP(f->engine, delete_table, "Busy", &f->err));
+		assert_ok(f, OP(f->engine, delete_table, "Busy", false, &f->err));
 		create(f, "Busy", "id:S");
 	}
 	for (unsigned i = 0; i < 3; i++)
@@ -610,7 +610,7 @@ static void status_and_options(void **state)
 	struct ddb_put_item request = {.table = "Users", .item = MAP("id=S:bob")};
 	assert_code(f, OP(f->engine, put_item, &request, &result, &f->err), DDB_ACCESS_DENIED);
 	assert_code(f, OP(f->engine, create_table, "More", NULL, &f->err), DDB_ACCESS_DENIED);
-	assert_code(f, OP(f->engine, delete_table, "Users", &f->err), DDB_ACCESS_DENIED);
+	assert_code(f, OP(f->engine, delete_table, "Users", false, &f->err), DDB_ACCESS_DENIED);
 	assert_true(get(f, "Users", MAP("id=S:alice")).found);
 }
 

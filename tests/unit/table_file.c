@@ -436,7 +436,7 @@ static void restore(struct world *world, const struct shape *shape,
 	assert_int_equal(count(world, "Copy"), DOCUMENTS);
 	free(lines);
 	free(model);
-	assert_int_equal(world->engine->ops->delete_table(world->engine, "Copy", &err), 0);
+	assert_int_equal(world->engine->ops->delete_table(world->engine, "Copy", false, &err), 0);
 }
 
 static void test_restore(void **state)
@@ -454,7 +454,7 @@ static void test_restore(void **state)
 			free(documents[j].text);
 			free(documents[j].given);
 		}
-		assert_int_equal(world->engine->ops->delete_table(world->engine, "Model", &err), 0);
+		assert_int_equal(world->engine->ops->delete_table(world->engine, "Model", false, &err), 0);
 	}
 	assert_int_equal(error_count(world), 0);
 }

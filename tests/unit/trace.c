@@ -81,8 +81,10 @@ static enum ddb_code fake_update(
 	return answer(e, "update_table", name, NULL, err);
 }
 
-static enum ddb_code fake_delete_table(struct ddb_engine *e, const char *name, struct ddb_error *err)
+static enum ddb_code fake_delete_table(
+	struct ddb_engine *e, const char *name, bool only_empty, struct ddb_error *err)
 {
+	(void)only_empty;
 	return answer(e, "delete_table", name, NULL, err);
 }
 
@@ -572,7 +574,7 @@ static void test_tables(void **state)
 	assert_int_equal(CALL(update_table, "T", definition, &traced.err), DDB_OK);
 	assert_string_equal(fake.method, "update_table");
 	assert_int_equal(CALL(list_tables, NULL, "after", 9, &names, &traced.err), DDB_OK);
-	assert_int_equal(CALL(delete_table, "T", &traced.err), DDB_OK);
+	assert_int_equal(CALL(delete_table, "T", false, &traced.err), DDB_OK);
 	assert_int_equal(traced.engine->ops->sync(traced.engine, &traced.err), DDB_OK);
 	expect("{\"operation\":\"CreateTable\",\"table\":\"T\",\"provisional\":true,\"result\":\"ok\"}\n"
 	       "{\"operation\":\"SettleTable\",\"table\":\"T\",\"kind\":\"composite\",\"result\":\"ok\"}\n"
@@ -654,7 +656,7 @@ static void test_lost(void **state)
 	none = before;
 	none.rlim_cur = 0;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-	enum ddb_code code = CALL(delete_table, "T", &traced.err);
+	enum ddb_code code = CALL(delete_table, "T", false, &traced.err);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(code, DDB_OK);
 	expect("");
@@ -667,12 +669,12 @@ static void test_open(void **state)
 	struct stat file;
 	assert_int_equal(stat(traced.path, &file), 0);
 	assert_int_equal(file.st_mode & 0777, 0600);
-	assert_int_equal(CALL(delete_table, "T", &traced.err), DDB_OK);
+	assert_int_equal(CALL(delete_table, "T", false, &traced.err), DDB_OK);
 
 	/* A second trace appends, and one that cannot be opened leaves the inner engine alone. */
 	struct ddb_engine *second = NULL;
 	assert_int_equal(ddb_trace_open(&fake.engine, traced.path, &second, &traced.err), DDB_OK);
-	assert_int_equal(second->ops->delete_table(second, "U", &traced.err), DDB_OK);
+	assert_int_equal(second->ops->delete_table(second, "U", false, &traced.err), DDB_OK);
 	second->ops->close(second);
 	assert_int_equal(fake.closed, 1);
 	fake.closed = 0;
@@ -691,7 +693,7 @@ static void *many_calls(void *context)
 {
 	struct ddb_error err;
 	for (int i = 0; i < CALLS; i++)
-		if (CALL(delete_table, context, &err))
+		if (CALL(delete_table, context, false, &err))
 			return context;
 	return NULL;
 }
