@@ -4,6 +4,7 @@
  * changes, atomically.
  */
 #include "engine/definition.h"
+#include "engine/utf8.h"
 
 #include "engine/definition_draft.h"
 #include "engine/definition_parts.h"

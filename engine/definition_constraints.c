@@ -5,6 +5,7 @@
  * definition_rules.c's.
  */
 #include "engine/definition_draft.h"
+#include "engine/utf8.h"
 
 #include <ctype.h>
 #include <stdarg.h>

@@ -5,6 +5,7 @@
  * absent member, as in the service. Nothing is kept: any thread.
  */
 #include "engine/definition_draft.h"
+#include "engine/utf8.h"
 
 #include "engine/json.h"
 

@@ -3,9 +3,10 @@
  * UTF-8 in it is replaced here, once, and nobody who shows a message needs to look at it again. Threads: any.
  */
 #include "engine/error.h"
-#include "engine/value.h"
+#include "engine/utf8.h"
 #include <assert.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 

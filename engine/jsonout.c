@@ -3,7 +3,7 @@
  * the caller.
  */
 #include "engine/jsonout.h"
-#include "engine/typed.h"
+#include "engine/base64.h"
 #include "engine/word.h"
 #include <assert.h>
 #include <inttypes.h>

@@ -5,6 +5,7 @@
  * any.
  */
 #include "engine/record.h"
+#include "engine/utf8.h"
 #include <string.h>
 
 enum {

@@ -27,10 +27,4 @@ struct ddb_json_out;
 void ddb_typed_write_value(struct ddb_json_out *json, const struct ddb_value *value);
 void ddb_typed_write_item(struct ddb_json_out *json, const struct ddb_value *item);
 
-/* Standard base64 with padding, and base64url without. Decoding is strict; false when the text is not
- * canonical. */
-void ddb_base64_add(struct ddb_buffer *out, const uint8_t *bytes, size_t length, bool url);
-bool ddb_base64_read(struct ddb_arena *arena, const char *text, size_t length, bool url, const uint8_t **ret,
-	size_t *ret_length);
-
 #endif

@@ -98,7 +98,4 @@ size_t ddb_item_size(const struct ddb_value *item);
 /* Whether no value of the item is deeper than DDB_NESTING_MAX; an attribute of its top level is level 1. */
 bool ddb_value_nesting_ok(const struct ddb_value *item);
 
-/* Valid UTF-8 without surrogates, to U+10FFFF. Returns the length of the valid prefix. */
-size_t ddb_utf8_prefix(const char *bytes, size_t length);
-
 #endif

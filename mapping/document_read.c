@@ -5,7 +5,9 @@
  */
 #include "mapping/document.h"
 
+#include "engine/utf8.h"
 #include "engine/typed.h"
+#include "engine/base64.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

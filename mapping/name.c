@@ -6,6 +6,8 @@
 #include "mapping/name.h"
 
 #include "engine/typed.h"
+#include "engine/base64.h"
+#include "engine/utf8.h"
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>

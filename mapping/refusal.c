@@ -4,6 +4,7 @@
  */
 #include "mapping/refusal.h"
 
+#include "engine/utf8.h"
 #include "engine/jsonout.h"
 #include <assert.h>
 #include <errno.h>

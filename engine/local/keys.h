@@ -4,8 +4,8 @@
  * (and of the store's hash key); any thread.
  *
  *   'I' space hash        an item of a simple table; the header of a partition of one with a sort key
- *   'I' space hash sort   an item: its sort key raw (S, B) or sortable (N); never empty, the header comes
- * first 'A' space alias       finds a partition key (or a simple table's key) by a keyed hash of its digest
+ *   'I' space hash sort   an item: its sort key raw (S, B) or sortable (N), never empty
+ *   'A' space alias       finds a partition key (or a simple table's key) by a keyed hash of its digest
  *   'A' space hash alias  finds a sort key within a partition
  *   'C' space             counters
  *   'D' space             a table's remains, to be purged

@@ -4,6 +4,7 @@
  * the file and the number of lines lost.
  */
 #include "engine/trace/trace.h"
+#include "engine/utf8.h"
 
 #include "engine/jsonout.h"
 #include "engine/typed.h"

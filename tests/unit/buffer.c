@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "engine/base64.h"
+#include "engine/utf8.h"
 #include "engine/arena.h"
 #include "engine/buffer.h"
 #include "engine/error.h"

@@ -2,6 +2,8 @@
  * Table definitions: reading, refusals, the canonical form (cases in data/definition.cases), limits,
  * comparisons, updates, and random damage to valid definitions.
  */
+#include "engine/base64.h"
+#include "engine/utf8.h"
 #include "engine/definition.h"
 
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /*
  * File names of keys: the rule's every byte, both directions, its long form and what it must not accept.
  */
+#include "engine/utf8.h"
 #include "mapping/name.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,6 +2,8 @@
  * The errno of every error, and the ring behind /.errors: order, bounds, who sees what.
  */
 #include "mapping/refusal.h"
+#include "engine/base64.h"
+#include "engine/utf8.h"
 #include "engine/json.h"
 #include <errno.h>
 #include <pthread.h>

@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "engine/base64.h"
+#include "engine/utf8.h"
 #include "engine/json.h"
 #include "engine/jsonout.h"
 #include "engine/typed.h"
