@@ -43,6 +43,7 @@ static void attach(struct fs *fs, struct fs_handle *handle, struct fs_node *node
 {
 	handle->node = node;
 	handle->references = 1;
+	handle->version = version;
 	handle->writes = opens_for_writing(flags);
 	handle->cached = !handle->writes && node->version == version && fs_node_cacheable(&fs->nodes, node);
 	fs_node_ref(node);
@@ -98,22 +99,39 @@ void fs_handle_put(struct fs *fs, struct fs_handle *handle, const struct map_cal
 	free(handle);
 }
 
+/*
+ * The node shows what this handle has put. Versions of items rise, so that of another handle's put may
+ * already be there; where they do not (a definition's is a digest), or the puts crossed, the map says what is
+ * true.
+ */
+static bool shows_now(struct fs *fs, const struct fs_node *node, struct map_attr *attr)
+{
+	struct map_caller nobody = {0};
+	char path[MAP_PATH_MAX];
+
+	if (attr->version > node->version || node->fresh)
+		return true;
+	return fs_node_path(node, NULL, path) && !map_stat(fs->map, &nobody, path, attr);
+}
+
 void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
 {
 	struct fs_node *node = handle->node;
 	struct map_attr attr;
-	bool refused = map_file_refused(handle->file), pending = map_file_pending(handle->file);
+	bool refused = map_file_refused(handle->file), pending = map_file_pending(handle->file), put;
 
 	map_file_attr(handle->file, &attr);
 	pthread_mutex_lock(&fs->nodes.lock);
+	put = handle->writes && !pending && !refused && attr.version && attr.version != handle->version;
+	if (put)
+		handle->version = attr.version;
 	if (!pending || refused)
 		delist(handle);
 	if (node->attached && refused && node->fresh) {
 		node->fresh = false;
 		node->refused = true;
 		fs_notify_stale(fs, node);
-	} else if (node->attached && !pending && !refused && handle->writes && attr.version &&
-		   (attr.version > node->version || node->fresh)) {
+	} else if (node->attached && put && shows_now(fs, node, &attr)) {
 		fs_node_set(node, &attr);
 		node->fresh = false;
 		if (!by_write)

@@ -36,6 +36,7 @@ struct fs_handle {
 	struct fs_node *node; /* a reference */
 	struct map_file *file;
 	uint32_t references; /* the open file, and whoever settles it; under the nodes' lock */
+	uint64_t version;    /* of the text that it opened, or put last */
 	bool writes, cached;
 	struct fs_handle *next_created, **link_created;
 };

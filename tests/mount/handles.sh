@@ -178,5 +178,11 @@ assert read("free.json") == {"id": "free", "b": 2}
 # the tree is as a new look finds it
 assert sorted(os.listdir(t)) == sorted([".table.json", "synced.json", "touched.json", "dated.json", "free.json"]), os.listdir(t)
 PYTHON
+# a definition's size is exact after every change
+for i in 1 2 3 4 5 6 7 8; do
+  jq ".Tags = [{Key: \"turn\", Value: \"$(head -c $((i * 7)) /dev/zero | tr '\0' x)\"}]" "$t/.table.json" >"$work/definition"
+  cat "$work/definition" >"$t/.table.json" || fail "definition $i"
+  same "definition $i" "$(stat -c %s "$t/.table.json")" "$(cat "$t/.table.json" | wc -c)"
+done
 same "nothing unexpected in .errors" 3 "$(wc -l <"$mnt/.errors")"
 finish
