@@ -1,6 +1,6 @@
 /*
- * Inside mapping/: an open file: a base that the map allocates and the kind's own part behind a table of functions. file.c locks
- * and dispatches; the kinds never lock. Not for fs/.
+ * Inside mapping/: an open file: a base that the map allocates and the kind's own part behind a table of
+ * functions. file.c locks and dispatches; the kinds never lock. Not for fs/.
  */
 #ifndef MAP_FILE_H
 #define MAP_FILE_H
@@ -16,20 +16,23 @@ struct map_file;
 struct map_file_ops {
 	/* NULL members answer: read EBADF, write EACCES, truncate EACCES, flush and sync 0. */
 	int (*read)(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length);
-	int (*write)(struct map_file *file, const struct map_caller *caller, uint64_t offset, const char *bytes, size_t size);
+	int (*write)(struct map_file *file, const struct map_caller *caller, uint64_t offset,
+		const char *bytes, size_t size);
 	int (*truncate)(struct map_file *file, const struct map_caller *caller, uint64_t size);
 	int (*flush)(struct map_file *file, const struct map_caller *caller);
 	int (*sync)(struct map_file *file, const struct map_caller *caller);
-	int (*settle)(struct map_file *file, const struct map_caller *caller); /* of a pending name; NULL: 0 */
-	int (*release)(struct map_file *file, const struct map_caller *caller); /* the last chance to commit; then done is called */
-	void (*done)(struct map_file *file);                                     /* frees the kind's part */
+	int (*settle)(
+		struct map_file *file, const struct map_caller *caller); /* of a pending name; NULL: 0 */
+	int (*release)(struct map_file *file,
+		const struct map_caller *caller); /* the last chance to commit; then done is called */
+	void (*done)(struct map_file *file);      /* frees the kind's part */
 };
 
 struct map_file {
 	const struct map_file_ops *ops;
 	struct map *map;
 	char *path;
-	int flags;  /* open(2)'s */
+	int flags;   /* open(2)'s */
 	mode_t mode; /* of a new scratch file */
 	struct map_caller opener;
 	bool created;   /* opened by map_create under a name that did not exist */
@@ -42,7 +45,9 @@ struct map_file {
 	void *owner; /* the front end's mark */
 };
 
-enum { MAP_REQUEST_MEMORY = 64 << 20 }; /* bytes that one request's arena may take: an item of 400 KB of the smallest values */
+enum {
+	MAP_REQUEST_MEMORY = 64 << 20
+}; /* bytes that one request's arena may take: an item of 400 KB of the smallest values */
 
 static inline bool map_file_reads(const struct map_file *file)
 {
@@ -52,39 +57,52 @@ static inline bool map_file_writes(const struct map_file *file)
 {
 	return (file->flags & O_ACCMODE) != O_RDONLY;
 }
-/* What making a file is answered with where map_resolve found nothing: *err says why the name cannot be new. */
+/* What making a file is answered with where map_resolve found nothing: *err says why the name cannot be new.
+ */
 static inline int map_file_new_errno(int number, const struct ddb_error *err)
 {
 	return number == ENOENT && err->code ? map_errno(err->code) : number;
 }
 /* A read of a text that is in memory. */
-int map_file_read_text(const struct ddb_buffer *text, uint64_t offset, char *buffer, size_t size, size_t *ret_length);
+int map_file_read_text(
+	const struct ddb_buffer *text, uint64_t offset, char *buffer, size_t size, size_t *ret_length);
 /* Records a refusal of this file and returns `number`. */
-int map_file_refuse(
-	const struct map_file *file, const struct map_caller *caller, const char *operation, int number, const struct ddb_error *err);
+int map_file_refuse(const struct map_file *file, const struct map_caller *caller, const char *operation,
+	int number, const struct ddb_error *err);
 
 /*
- * The kinds' open functions (rows of path.c name them): they set ops, part and attr of `file`; *ret is the same attr. They give an errno, with *err
- * where there is something to say; what they made till then is freed by ops->done.
+ * The kinds' open functions (rows of path.c name them): they set ops, part and attr of `file`; *ret is the
+ * same attr. They give an errno, with *err where there is something to say; what they made till then is freed
+ * by ops->done.
  */
-int map_item_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret, struct ddb_error *err);
-int map_lines_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret, struct ddb_error *err);
-int map_scan_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret, struct ddb_error *err);
-int map_definition_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret, struct ddb_error *err);
-int map_text_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret, struct ddb_error *err); /* .status, .errors, .status.json */
-int map_scratch_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret, struct ddb_error *err);
+int map_item_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
+	struct ddb_error *err);
+int map_lines_open(struct map *map, const struct map_place *place, struct map_file *file,
+	struct map_attr *ret, struct ddb_error *err);
+int map_scan_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
+	struct ddb_error *err);
+int map_definition_open(struct map *map, const struct map_place *place, struct map_file *file,
+	struct map_attr *ret, struct ddb_error *err);
+int map_text_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
+	struct ddb_error *err); /* .status, .errors, .status.json */
+int map_scratch_open(struct map *map, const struct map_place *place, struct map_file *file,
+	struct map_attr *ret, struct ddb_error *err);
 
 /*
- * Puts `text` as the document of `place` (an item or a definition): what a rename of a scratch file does. `consume` may be NULL.
- * The engine's refusals come through *err, the errno as the return value (EINVAL, EFBIG, EEXIST …); recording them is the caller's, telling the front end
- * of the item or the table is done here. A kindless provisional table is settled.
+ * Puts `text` as the document of `place` (an item or a definition): what a rename of a scratch file does.
+ * `consume` may be NULL. The engine's refusals come through *err, the errno as the return value (EINVAL,
+ * EFBIG, EEXIST …); recording them is the caller's, telling the front end of the item or the table is done
+ * here. A kindless provisional table is settled.
  */
-int map_item_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place, const char *text, size_t length,
-	int64_t mtime_ns, bool no_replace, const struct ddb_scratch_name *consume, struct ddb_error *err);
-int map_definition_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place, const char *text, size_t length, struct ddb_error *err);
+int map_item_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place,
+	const char *text, size_t length, int64_t mtime_ns, bool no_replace,
+	const struct ddb_scratch_name *consume, struct ddb_error *err);
+int map_definition_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place,
+	const char *text, size_t length, struct ddb_error *err);
 /* The canonical text of .table.json. */
 int map_definition_text(const struct ddb_table *table, struct ddb_buffer *out);
 /* The present text of an item, with its meta (may be NULL). ENOENT without a message when there is none. */
-int map_item_text(struct map *map, const struct map_place *place, struct ddb_buffer *out, struct ddb_meta *ret, struct ddb_error *err);
+int map_item_text(struct map *map, const struct map_place *place, struct ddb_buffer *out,
+	struct ddb_meta *ret, struct ddb_error *err);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * The tree that a mount shows: paths in, bytes and errno out. It knows what a table and an item mean and asks an engine for
- * them; it knows no inodes, kernels or FUSE. Paths are relative to the root, without a leading slash; "" is the root.
- * Threads: any call from any thread; one open file or directory may be used by several at once (it locks).
- * Every function returns 0 or an errno value (positive). Each refusal is recorded for /.errors under the caller.
+ * The tree that a mount shows: paths in, bytes and errno out. It knows what a table and an item mean and asks
+ * an engine for them; it knows no inodes, kernels or FUSE. Paths are relative to the root, without a leading
+ * slash; "" is the root. Threads: any call from any thread; one open file or directory may be used by several
+ * at once (it locks). Every function returns 0 or an errno value (positive). Each refusal is recorded for
+ * /.errors under the caller.
  */
 #ifndef MAP_H
 #define MAP_H
@@ -28,9 +29,10 @@ struct map_options {
 	const char *mountpoint;
 
 	/*
-	 * After every committed change of a file's text or of a name's existence, before the call that made it returns. `version` 0: the name is
-	 * gone; UINT64_MAX: the name and everything below it may have changed in any way. `by` is the file that made the change, or NULL.
-	 * Called once per path that shows the thing (T/a.json and T/.typed/a.json).
+	 * After every committed change of a file's text or of a name's existence, before the call that made
+	 * it returns. `version` 0: the name is gone; UINT64_MAX: the name and everything below it may have
+	 * changed in any way. `by` is the file that made the change, or NULL. Called once per path that shows
+	 * the thing (T/a.json and T/.typed/a.json).
 	 */
 	void (*changed)(void *context, const char *path, uint64_t version, const struct map_file *by);
 	/* Adds the front end's members to /.status. */
@@ -51,11 +53,11 @@ extern const struct ddb_rendering_hooks map_rendering_hooks;
 
 struct map_attr {
 	bool directory;
-	bool stream;      /* length unknown, size 0: to be read by direct I/O */
-	bool writable;    /* permission bits are 0644 or 0755, else 0444 or 0555 */
-	bool volatile_;   /* text made when it is opened, size only known then: not to be cached */
-	uint64_t ino;     /* stable; never 0 or 1 (1: the root) */
-	uint64_t size;    /* bytes of the committed text */
+	bool stream;    /* length unknown, size 0: to be read by direct I/O */
+	bool writable;  /* permission bits are 0644 or 0755, else 0444 or 0555 */
+	bool volatile_; /* text made when it is opened, size only known then: not to be cached */
+	uint64_t ino;   /* stable; never 0 or 1 (1: the root) */
+	uint64_t size;  /* bytes of the committed text */
 	int64_t mtime_ns;
 	uint64_t version; /* changes with the text; 0 for what has none */
 };
@@ -74,8 +76,9 @@ struct map_dirent {
 	uint64_t next; /* the offset behind this entry */
 };
 /*
- * The entry at `offset`: 0 or a `next` given before. Going on in order, and to any entry of the last thousand, is O(1);
- * entries that are there all the while are seen exactly once, whatever is created or removed meanwhile. "." and ".." are not among them.
+ * The entry at `offset`: 0 or a `next` given before. Going on in order, and to any entry of the last
+ * thousand, is O(1); entries that are there all the while are seen exactly once, whatever is created or
+ * removed meanwhile. "." and ".." are not among them.
  */
 int map_dir_entry(struct map_dir *dir, uint64_t offset, struct map_dirent *ret);
 
@@ -85,33 +88,42 @@ int map_mkdir(struct map *map, const struct map_caller *caller, const char *path
 int map_rmdir(struct map *map, const struct map_caller *caller, const char *path);
 int map_unlink(struct map *map, const struct map_caller *caller, const char *path);
 /* flags: RENAME_NOREPLACE, RENAME_EXCHANGE. */
-int map_rename(struct map *map, const struct map_caller *caller, const char *from, const char *to, unsigned flags);
+int map_rename(
+	struct map *map, const struct map_caller *caller, const char *from, const char *to, unsigned flags);
 
 /* version: only when the file still has it (0: always); otherwise nothing happens, without error. */
-int map_set_mtime(struct map *map, const struct map_caller *caller, const char *path, int64_t mtime_ns, uint64_t version);
+int map_set_mtime(struct map *map, const struct map_caller *caller, const char *path, int64_t mtime_ns,
+	uint64_t version);
 
-/* As getxattr(2) and its family; size 0 asks for the length. ENODATA, ERANGE, EOPNOTSUPP. A name not ours costs a comparison. */
-int map_getxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name, char *value, size_t size, size_t *ret_length);
-int map_setxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name, const char *value, size_t size, int flags);
-int map_listxattr(struct map *map, const struct map_caller *caller, const char *path, char *list, size_t size, size_t *ret_length);
+/* As getxattr(2) and its family; size 0 asks for the length. ENODATA, ERANGE, EOPNOTSUPP. A name not ours
+ * costs a comparison. */
+int map_getxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
+	char *value, size_t size, size_t *ret_length);
+int map_setxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
+	const char *value, size_t size, int flags);
+int map_listxattr(struct map *map, const struct map_caller *caller, const char *path, char *list, size_t size,
+	size_t *ret_length);
 int map_removexattr(struct map *map, const struct map_caller *caller, const char *path, const char *name);
 
 /* ---- Open files ---- */
 
 /*
- * flags: open(2)'s O_ACCMODE, O_TRUNC, O_APPEND. A file opened for reading holds the version that it opened until it is released.
- * *ret_attr is that version's. EACCES for writing what is read-only, EISDIR, ENOENT.
+ * flags: open(2)'s O_ACCMODE, O_TRUNC, O_APPEND. A file opened for reading holds the version that it opened
+ * until it is released. *ret_attr is that version's. EACCES for writing what is read-only, EISDIR, ENOENT.
  */
-int map_open(struct map *map, const struct map_caller *caller, const char *path, int flags, struct map_file **ret, struct map_attr *ret_attr);
+int map_open(struct map *map, const struct map_caller *caller, const char *path, int flags,
+	struct map_file **ret, struct map_attr *ret_attr);
 /*
- * A name that does not exist yet; O_EXCL makes the first put conditional. The name exists for others once it is put.
- * EINVAL: no key's name; EPERM, EACCES.
+ * A name that does not exist yet; O_EXCL makes the first put conditional. The name exists for others once it
+ * is put. EINVAL: no key's name; EPERM, EACCES.
  */
-int map_create(struct map *map, const struct map_caller *caller, const char *path, int flags, mode_t mode, struct map_file **ret, struct map_attr *ret_attr);
+int map_create(struct map *map, const struct map_caller *caller, const char *path, int flags, mode_t mode,
+	struct map_file **ret, struct map_attr *ret_attr);
 /* *ret_length may be short only at the end of the text. */
 int map_file_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length);
 /* All of `size` is taken, or an error; see SPEC "Writing" for what each means. */
-int map_file_write(struct map_file *file, const struct map_caller *caller, uint64_t offset, const char *bytes, size_t size);
+int map_file_write(struct map_file *file, const struct map_caller *caller, uint64_t offset, const char *bytes,
+	size_t size);
 int map_file_truncate(struct map_file *file, const struct map_caller *caller, uint64_t size);
 /* One close(2) of the handle. */
 int map_file_flush(struct map_file *file, const struct map_caller *caller);
@@ -121,7 +133,8 @@ int map_file_sync(struct map_file *file, const struct map_caller *caller);
 int map_file_release(struct map_file *file, const struct map_caller *caller);
 /* A new name whose only text was refused: it does not exist and never will through this file. */
 bool map_file_refused(const struct map_file *file);
-/* What the file's name shows now, as far as this file knows: the attributes after its last own commit (or as opened; size 0 for a new name). */
+/* What the file's name shows now, as far as this file knows: the attributes after its last own commit (or as
+ * opened; size 0 for a new name). */
 void map_file_attr(const struct map_file *file, struct map_attr *ret);
 
 /* A new name that is not put yet: it exists only through this file. */

@@ -1,7 +1,7 @@
 /*
- * Inside mapping/: what the names of the tree mean. A path is resolved, component by component, through one table of rows (path.c): a
- * row says under which kind of directory a name is looked for, how it is recognised, and what the thing can do. A virtual
- * file or directory more is a row more. Not for fs/.
+ * Inside mapping/: what the names of the tree mean. A path is resolved, component by component, through one
+ * table of rows (path.c): a row says under which kind of directory a name is looked for, how it is
+ * recognised, and what the thing can do. A virtual file or directory more is a row more. Not for fs/.
  */
 #ifndef MAP_TREE_H
 #define MAP_TREE_H
@@ -30,7 +30,8 @@ enum map_kind {
 
 struct map_row;
 
-/* A resolved path. The names are well-formed; whether item, partition or scratch file exists is for the engine to say. */
+/* A resolved path. The names are well-formed; whether item, partition or scratch file exists is for the
+ * engine to say. */
 struct map_place {
 	enum map_kind kind;
 	const struct map_row *row;
@@ -42,53 +43,68 @@ struct map_place {
 	bool has_hash, has_range;
 	struct ddb_value hash, range; /* key values, or a provisional table's stand-ins */
 	/*
-	 * A name in the long form (the item's or its partition's) whose key nobody has yet: only a document that holds the key can create it, and
-	 * map_place_names tells whether it does.
+	 * A name in the long form (the item's or its partition's) whose key nobody has yet: only a document
+	 * that holds the key can create it, and map_place_names tells whether it does.
 	 */
 	bool unnamed;
-	/* MAP_PARTITION as the last component: it is there (in the engine, remembered, or holding scratch files), and since when. */
+	/* MAP_PARTITION as the last component: it is there (in the engine, remembered, or holding scratch
+	 * files), and since when. */
 	bool exists;
 	int64_t mtime_ns;
 	uint32_t segment, segments;
-	struct ddb_scratch_name scratch; /* MAP_SCRATCH; its directory's id is also that of any directory that can hold scratch */
+	struct ddb_scratch_name scratch; /* MAP_SCRATCH; its directory's id is also that of any directory that
+					    can hold scratch */
 };
 
 /*
- * Resolves; what `ret` points to lives in `arena`. ENOENT for what no row knows, ENOTDIR, ENAMETOOLONG. A partition directory on the way need not
- * exist. The last component may be a name that does not exist yet; in a table with a sort key it is a partition if that exists, else a scratch file.
- * On success map_place_done must follow. On failure map_errno(err->code) is what creating a file of that name is answered with: EINVAL
- * where a lookup finds nothing because the name is no key's, EACCES in directories that hold no files of the user's.
+ * Resolves; what `ret` points to lives in `arena`. ENOENT for what no row knows, ENOTDIR, ENAMETOOLONG. A
+ * partition directory on the way need not exist. The last component may be a name that does not exist yet; in
+ * a table with a sort key it is a partition if that exists, else a scratch file. On success map_place_done
+ * must follow. On failure map_errno(err->code) is what creating a file of that name is answered with: EINVAL
+ * where a lookup finds nothing because the name is no key's, EACCES in directories that hold no files of the
+ * user's.
  */
-int map_resolve(struct map *map, struct ddb_arena *arena, const char *path, struct map_place *ret, struct ddb_error *err);
-/* The same for a name that shall be a directory: in a table with a sort key the last component is a partition even if that does not exist. */
-int map_resolve_directory(struct map *map, struct ddb_arena *arena, const char *path, struct map_place *ret, struct ddb_error *err);
+int map_resolve(struct map *map, struct ddb_arena *arena, const char *path, struct map_place *ret,
+	struct ddb_error *err);
+/* The same for a name that shall be a directory: in a table with a sort key the last component is a partition
+ * even if that does not exist. */
+int map_resolve_directory(struct map *map, struct ddb_arena *arena, const char *path, struct map_place *ret,
+	struct ddb_error *err);
 /* What map_stat answers about a resolved place. */
-int map_place_stat(struct map *map, struct ddb_arena *arena, const struct map_place *place, struct map_attr *ret, struct ddb_error *err);
+int map_place_stat(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	struct map_attr *ret, struct ddb_error *err);
 /* Whether the key with these values (range NULL: of a simple table) has the name of `place`, an item. */
-bool map_place_names(const struct map_place *place, const struct ddb_value *hash, const struct ddb_value *range);
+bool map_place_names(
+	const struct map_place *place, const struct ddb_value *hash, const struct ddb_value *range);
 void map_place_done(struct map_place *place);
 #define MAP_PLACE_AUTO __attribute__((cleanup(map_place_done)))
 
 /* The key of an item (or partition) as the map that engine requests take. The attributes live in `arena`. */
-DDB_MUST_CHECK enum ddb_code map_place_key(const struct map_place *place, struct ddb_arena *arena, struct ddb_value *ret, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code map_place_key(
+	const struct map_place *place, struct ddb_arena *arena, struct ddb_value *ret, struct ddb_error *err);
 
-/* The key values as such a map; range NULL: only the partition key. The names are the table's (or those of its stand-ins), the values are shared. */
-DDB_MUST_CHECK enum ddb_code map_key_of_values(const struct ddb_table *table, const struct ddb_value *hash, const struct ddb_value *range,
-	struct ddb_arena *arena, struct ddb_value *ret, struct ddb_error *err);
+/* The key values as such a map; range NULL: only the partition key. The names are the table's (or those of
+ * its stand-ins), the values are shared. */
+DDB_MUST_CHECK enum ddb_code map_key_of_values(const struct ddb_table *table, const struct ddb_value *hash,
+	const struct ddb_value *range, struct ddb_arena *arena, struct ddb_value *ret, struct ddb_error *err);
 /* The value of one key attribute of an item or key; NULL when it has none. */
-const struct ddb_value *map_key_value(const struct ddb_table *table, const struct ddb_value *item, bool range);
+const struct ddb_value *map_key_value(
+	const struct ddb_table *table, const struct ddb_value *item, bool range);
 
-/* The attributes of an item and of a scratch file from what the engine knows. Every open and stat answers these. */
+/* The attributes of an item and of a scratch file from what the engine knows. Every open and stat answers
+ * these. */
 void map_attr_of_item(const struct map_place *place, const struct ddb_meta *meta, struct map_attr *ret);
 void map_attr_of_scratch(const struct ddb_scratch_meta *meta, struct map_attr *ret);
 /* Of a definition's text: the version is a digest of it. */
-void map_attr_of_definition(const struct map_place *place, const char *text, size_t length, struct map_attr *ret);
+void map_attr_of_definition(
+	const struct map_place *place, const char *text, size_t length, struct map_attr *ret);
 /* Of anything: what its row says, no size. */
 void map_attr_of_place(struct map *map, const struct map_place *place, struct map_attr *ret);
 
 /* The id that scratch files of this directory have (root, table, typed table, partition). */
 void map_scratch_directory(const struct map_place *place, uint8_t ret[DDB_DIRECTORY_ID_BYTES]);
-/* The name of a scratch file that stands behind a partition of its own name: ".NAME.scratch", cut when that is too long. */
+/* The name of a scratch file that stands behind a partition of its own name: ".NAME.scratch", cut when that
+ * is too long. */
 void map_scratch_shown(const char *name, char ret[256]);
 
 /* Inode numbers: the lowest of a table is its .table.json's. */
@@ -120,15 +136,18 @@ struct map_row {
 	enum map_kind kind;
 	enum map_kind parent;
 	/*
-	 * Recognises a component under `parent`, whose place *ret holds; fills *ret on success. MAP_NOT_MINE: ask the next row. With a `name`,
-	 * it is asked only when that is the component's.
+	 * Recognises a component under `parent`, whose place *ret holds; fills *ret on success. MAP_NOT_MINE:
+	 * ask the next row. With a `name`, it is asked only when that is the component's.
 	 */
-	int (*match)(struct map *map, struct ddb_arena *arena, const struct map_step *step, struct map_place *ret, struct ddb_error *err);
+	int (*match)(struct map *map, struct ddb_arena *arena, const struct map_step *step,
+		struct map_place *ret, struct ddb_error *err);
 	const char *name; /* for rows that are one fixed name */
 	bool directory, writable, stream, volatile_;
 	bool listed;
-	int (*stat)(struct map *map, struct ddb_arena *arena, const struct map_place *place, struct map_attr *ret, struct ddb_error *err);
-	int (*open)(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret, struct ddb_error *err);
+	int (*stat)(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+		struct map_attr *ret, struct ddb_error *err);
+	int (*open)(struct map *map, const struct map_place *place, struct map_file *file,
+		struct map_attr *ret, struct ddb_error *err);
 	/* Fills the next page of a directory; directory.c says how. */
 	const struct map_listing *listing;
 };
@@ -140,16 +159,19 @@ extern const size_t map_row_count;
 int64_t map_now_ns(void);
 
 /*
- * Partitions that exist in this mount though the engine has no item of them: by table id and encoded entry. Threads: any. Times are
- * map_now_ns's, or a test's.
+ * Partitions that exist in this mount though the engine has no item of them: by table id and encoded entry.
+ * Threads: any. Times are map_now_ns's, or a test's.
  */
 enum { MAP_LINGER_SECONDS = 600 };
 struct map_partitions *map_partitions_new(void);
 void map_partitions_free(struct map_partitions *partitions);
-/* forever: until rmdir (mkdir); else it lingers. An entry that is there keeps its place, and stays forever if it was. False: no memory. */
-bool map_partitions_add(struct map_partitions *partitions, const struct ddb_table *table, const char *entry, bool forever, int64_t now_ns);
+/* forever: until rmdir (mkdir); else it lingers. An entry that is there keeps its place, and stays forever if
+ * it was. False: no memory. */
+bool map_partitions_add(struct map_partitions *partitions, const struct ddb_table *table, const char *entry,
+	bool forever, int64_t now_ns);
 /* What there is to know of an entry; `since_ns` and `order` (rises with every entry added) may be NULL. */
-bool map_partitions_find(struct map_partitions *partitions, uint32_t table, const char *entry, int64_t *since_ns, uint64_t *order);
+bool map_partitions_find(struct map_partitions *partitions, uint32_t table, const char *entry,
+	int64_t *since_ns, uint64_t *order);
 bool map_partitions_remove(struct map_partitions *partitions, uint32_t table, const char *entry);
 void map_partitions_remove_table(struct map_partitions *partitions, uint32_t table);
 /* The entry after `after` (NULL: the first) of a table, in byte order, copied into ret; false at the end. */
@@ -157,8 +179,8 @@ bool map_partitions_next(struct map_partitions *partitions, uint32_t table, cons
 /* The order that the next entry will have. */
 uint64_t map_partitions_order(struct map_partitions *partitions);
 /*
- * Looks at some of the entries, in turn from call to call, and forgets those that `judge` does not keep; `gone` is then told of those that it wants
- * told. Both are called without locks held.
+ * Looks at some of the entries, in turn from call to call, and forgets those that `judge` does not keep;
+ * `gone` is then told of those that it wants told. Both are called without locks held.
  */
 struct map_remembered {
 	uint32_t table;
@@ -170,7 +192,8 @@ void map_partitions_tick(struct map_partitions *partitions, int64_t now_ns,
 	enum map_verdict (*judge)(void *context, const struct map_remembered *remembered),
 	void (*gone)(void *context, const struct map_remembered *remembered), void *context);
 
-/* Whether a table's .table.json was unlinked in this mount (the same set serves: entry ".table.json", forever). */
+/* Whether a table's .table.json was unlinked in this mount (the same set serves: entry ".table.json",
+ * forever). */
 bool map_definition_hidden(struct map *map, const struct ddb_table *table);
 bool map_definition_hide(struct map *map, const struct ddb_table *table); /* false: no memory */
 void map_definition_show(struct map *map, const struct ddb_table *table);
@@ -179,15 +202,18 @@ void map_definition_show(struct map *map, const struct ddb_table *table);
 void map_tick_at(struct map *map, int64_t now_ns);
 
 /*
- * Tells the front end, in both renderings, that the item or partition of `place` changed (version 0: is gone).
+ * Tells the front end, in both renderings, that the item or partition of `place` changed (version 0: is
+ * gone).
  */
-void map_tell_item(struct map *map, const struct map_place *place, uint64_t version, const struct map_file *by);
+void map_tell_item(
+	struct map *map, const struct map_place *place, uint64_t version, const struct map_file *by);
 /*
- * The same for an item of which only the key is known (range NULL: of a simple table; of a partition with `partition`). Of a partition that comes
- * to be (MAP_VERSION_DIRECTORY) only open listings hear: it may have been there all the while.
+ * The same for an item of which only the key is known (range NULL: of a simple table; of a partition with
+ * `partition`). Of a partition that comes to be (MAP_VERSION_DIRECTORY) only open listings hear: it may have
+ * been there all the while.
  */
-void map_tell_key(struct map *map, const struct ddb_table *table, const struct ddb_value *hash, const struct ddb_value *range, bool partition,
-	uint64_t version, const struct map_file *by);
+void map_tell_key(struct map *map, const struct ddb_table *table, const struct ddb_value *hash,
+	const struct ddb_value *range, bool partition, uint64_t version, const struct map_file *by);
 /* The version that is told of what has none: directories that come to be, scratch files that are there. */
 enum { MAP_VERSION_DIRECTORY = 1, MAP_VERSION_SCRATCH = 1 };
 /* One path only. */
@@ -197,6 +223,7 @@ void map_tell_path(struct map *map, const char *path, uint64_t version, const st
 void map_linger(struct map *map, const struct map_place *place);
 
 /* Records a refusal and returns its errno: map_errno(err->code) unless `number` is given (not 0). */
-int map_refused(struct map *map, const struct map_caller *caller, const char *path, const char *operation, int number, const struct ddb_error *err);
+int map_refused(struct map *map, const struct map_caller *caller, const char *path, const char *operation,
+	int number, const struct ddb_error *err);
 
 #endif

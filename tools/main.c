@@ -21,12 +21,15 @@ static void print_option(const struct option_row *row)
 {
 	char text[64], letter[4] = "";
 	const char *name = row->name ? row->name : "";
+	int width = 26;
 
 	if (row->letter)
 		snprintf(letter, sizeof letter, "-%c", row->letter);
 	snprintf(text, sizeof text, "%s%s%s%s%s%s", letter, row->letter && row->name ? ", " : "",
 		row->name ? "--" : "", name, row->argument ? " " : "", row->argument ? row->argument : "");
-	printf("  %-26s %s\n", text, row->help);
+	for (const char *c = text; *c; c++)
+		width += (*c & 0xc0) == 0x80; /* printf counts bytes, a terminal characters */
+	printf("  %-*s %s\n", width, text, row->help);
 }
 
 static void print_help(const struct command *command)

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +267,9 @@ int mount_run(const struct command *command, int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return command_usage(command, "expected STORE and MOUNTPOINT");
+	/* What they tell comes as an error of the write, too, and ends nobody's mount. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	status = mount_paths(&mount, argv[optind], argv[optind + 1]);
 	free(mount.store);
 	free(mount.mountpoint);

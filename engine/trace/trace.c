@@ -313,7 +313,8 @@ static enum ddb_code update_table(
 static enum ddb_code delete_table(
 	struct ddb_engine *e, const char *name, bool only_empty, struct ddb_error *err)
 {
-	return FORWARD(e, delete_table, (INNER(e), name, only_empty, err), .operation = "DeleteTable", .table = name);
+	return FORWARD(e, delete_table, (INNER(e), name, only_empty, err), .operation = "DeleteTable",
+		.table = name);
 }
 
 static enum ddb_code list_tables(struct ddb_engine *e, struct ddb_arena *arena, const char *after,

@@ -55,6 +55,8 @@ for command in $commands; do
     check "$command $help: usage" grep -q "^Usage: dynamount $command " "$work/out"
   done
   check "$command has options" test -n "$(help_options "$command")"
+  same "$command: help in one column" "" \
+    "$("$DYNAMOUNT" "$command" --help | grep '^  [-a-z]' | grep -vE '^  .{26} [^ ]')"
   same "$command: options in help and manual" "$(help_options "$command")" "$(manual_options "$command")"
 done
 same "mount options in help and manual" \

@@ -199,8 +199,8 @@ static void test_error_table(void **state)
 		const struct ddb_error_row *row = ddb_error_row((enum ddb_code)code);
 		assert_non_null(row->name);
 		assert_int_equal(row->http_status, code == DDB_OK                  ? 200
-		                                   : strstr(row->name, "Internal") ? 500
-		                                                                   : 400);
+						   : strstr(row->name, "Internal") ? 500
+										   : 400);
 		assert_int_equal(*row->name == '\0', code == DDB_OK);
 	}
 	assert_string_equal(ddb_error_row(DDB_ITEM_TOO_LARGE)->name, "ValidationException");
@@ -218,8 +218,8 @@ static void test_error_messages(void **state)
 	ddb_fail(&err, DDB_INTERNAL, "very %s", err.message);
 	assert_string_equal(err.message, "very bad key");
 	ddb_fail(&err, DDB_INTERNAL, "%s",
-	        "a\xff\xc3\xa9\xc3"
-	        "b\xed\xa0\x80");
+		"a\xff\xc3\xa9\xc3"
+		"b\xed\xa0\x80");
 	assert_string_equal(err.message, "a?\xc3\xa9?b???");
 	assert_int_equal(ddb_fail_memory(&err), DDB_NO_MEMORY);
 	assert_int_equal(ddb_fail_memory(NULL), DDB_NO_MEMORY);
@@ -249,17 +249,17 @@ static void test_error_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_buffer_grows),
-	        cmocka_unit_test(test_buffer_formats),
-	        cmocka_unit_test(test_buffer_maximum),
-	        cmocka_unit_test(test_buffer_counts),
-	        cmocka_unit_test(test_arena_allocates),
-	        cmocka_unit_test(test_arena_maximum),
-	        cmocka_unit_test(test_arena_reset),
-	        cmocka_unit_test(test_arena_grows),
-	        cmocka_unit_test(test_error_table),
-	        cmocka_unit_test(test_error_messages),
-	        cmocka_unit_test(test_error_cut),
+		cmocka_unit_test(test_buffer_grows),
+		cmocka_unit_test(test_buffer_formats),
+		cmocka_unit_test(test_buffer_maximum),
+		cmocka_unit_test(test_buffer_counts),
+		cmocka_unit_test(test_arena_allocates),
+		cmocka_unit_test(test_arena_maximum),
+		cmocka_unit_test(test_arena_reset),
+		cmocka_unit_test(test_arena_grows),
+		cmocka_unit_test(test_error_table),
+		cmocka_unit_test(test_error_messages),
+		cmocka_unit_test(test_error_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,8 +31,8 @@ static void expand(const char *text, struct ddb_buffer *out)
 		for (text += 2; *text == ' ';) {
 			size_t name = strcspn(++text, ":"), word = strcspn(text + name + 1, " ;");
 			ddb_buffer_add_format(out, "%s{\"AttributeName\":\"%.*s\",\"%s\":\"%.*s\"}",
-			        separator, (int)name, text, key ? "KeyType" : "AttributeType", (int)word,
-			        text + name + 1);
+				separator, (int)name, text, key ? "KeyType" : "AttributeType", (int)word,
+				text + name + 1);
 			text += name + 1 + word;
 			separator = ",";
 		}
@@ -195,19 +195,19 @@ static void test_pretty(void **state)
 {
 	(void)state;
 	static const char wanted[] = "{\n"
-	                             "  \"AttributeDefinitions\": [\n"
-	                             "    {\n"
-	                             "      \"AttributeName\": \"a\",\n"
-	                             "      \"AttributeType\": \"S\"\n"
-	                             "    }\n"
-	                             "  ],\n"
-	                             "  \"KeySchema\": [\n"
-	                             "    {\n"
-	                             "      \"AttributeName\": \"a\",\n"
-	                             "      \"KeyType\": \"HASH\"\n"
-	                             "    }\n"
-	                             "  ]\n"
-	                             "}";
+				     "  \"AttributeDefinitions\": [\n"
+				     "    {\n"
+				     "      \"AttributeName\": \"a\",\n"
+				     "      \"AttributeType\": \"S\"\n"
+				     "    }\n"
+				     "  ],\n"
+				     "  \"KeySchema\": [\n"
+				     "    {\n"
+				     "      \"AttributeName\": \"a\",\n"
+				     "      \"KeyType\": \"HASH\"\n"
+				     "    }\n"
+				     "  ]\n"
+				     "}";
 	struct ddb_definition *definition = must_read("{@A a:S;,@K a:HASH;}");
 	DDB_BUFFER_AUTO struct ddb_buffer found;
 	ddb_buffer_init(&found, TEXT_MAX);
@@ -220,13 +220,13 @@ static void test_members(void **state)
 {
 	(void)state;
 	struct ddb_definition *definition = must_read(
-	        "{\"TableName\":\"a/b\",@A a:S b:N c:B;,@K a:HASH b:RANGE;,"
-	        "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ggg\",@K c:HASH b:HASH a:RANGE;,"
-	        "\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"y\",\"x\"]}}],"
-	        "\"LocalSecondaryIndexes\":[{\"IndexName\":\"lll\",@K a:HASH c:RANGE;,"
-	        "\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}],"
-	        "\"TimeToLiveSpecification\":{\"AttributeName\":\"t\",\"Enabled\":true},"
-	        "\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"OLD_IMAGE\"}}");
+		"{\"TableName\":\"a/b\",@A a:S b:N c:B;,@K a:HASH b:RANGE;,"
+		"\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ggg\",@K c:HASH b:HASH a:RANGE;,"
+		"\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"y\",\"x\"]}}],"
+		"\"LocalSecondaryIndexes\":[{\"IndexName\":\"lll\",@K a:HASH c:RANGE;,"
+		"\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}],"
+		"\"TimeToLiveSpecification\":{\"AttributeName\":\"t\",\"Enabled\":true},"
+		"\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"OLD_IMAGE\"}}");
 	assert_string_equal(definition->table_name, "a/b");
 	assert_string_equal(definition->hash.name, "a");
 	assert_int_equal(definition->hash.name_length, 1);
@@ -264,7 +264,7 @@ static void repeat(struct ddb_buffer *out, const char *piece, size_t count)
 static void add_index(struct ddb_buffer *out, unsigned i, const char *key, const char *projection)
 {
 	ddb_buffer_add_format(out, "%s{\"IndexName\":\"index%u\",%s,\"Projection\":{%s}}", i ? "," : "", i,
-	        key, projection);
+		key, projection);
 }
 
 static void check_indexes(unsigned locals, unsigned globals, const char *message)
@@ -299,11 +299,11 @@ static void test_index_count(void **state)
 	check_indexes(5, 0, NULL);
 	check_indexes(0, 20, NULL);
 	check_indexes(6, 0,
-	        "One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds "
-	        "per-table limit of 5");
+		"One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds "
+		"per-table limit of 5");
 	check_indexes(0, 21,
-	        "One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table "
-	        "limit of 20");
+		"One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table "
+		"limit of 20");
 }
 
 static void check_projected(unsigned indexes, unsigned each, const char *message)
@@ -334,14 +334,14 @@ static void test_projected_count(void **state)
 	check_projected(1, 100, NULL);
 	check_projected(5, 20, NULL);
 	check_projected(1, 101,
-	        "One or more parameter values were invalid: Number of NonKeyAttributes exceeds the limit of "
-	        "100 for index: index0");
+		"One or more parameter values were invalid: Number of NonKeyAttributes exceeds the limit of "
+		"100 for index: index0");
 	check_projected(2, 51,
-	        "One or more parameter values were invalid: Number of NonKeyAttributes over all indexes "
-	        "exceeds the per-table limit of 100");
+		"One or more parameter values were invalid: Number of NonKeyAttributes over all indexes "
+		"exceeds the per-table limit of 100");
 	check_projected(1, 1001,
-	        "One or more parameter values were invalid: too many elements in "
-	        "globalSecondaryIndexes.1.member.projection.nonKeyAttributes");
+		"One or more parameter values were invalid: too many elements in "
+		"globalSecondaryIndexes.1.member.projection.nonKeyAttributes");
 }
 
 /* A text of `count` times `piece` in the place of %s. */
@@ -372,22 +372,22 @@ static void test_lengths(void **state)
 {
 	(void)state;
 	static const char key[] =
-	        "{\"AttributeDefinitions\":[{\"AttributeName\":\"%\",\"AttributeType\":\"S\"}],"
-	        "\"KeySchema\":[{\"AttributeName\":\"%\",\"KeyType\":\"HASH\"}]}";
+		"{\"AttributeDefinitions\":[{\"AttributeName\":\"%\",\"AttributeType\":\"S\"}],"
+		"\"KeySchema\":[{\"AttributeName\":\"%\",\"KeyType\":\"HASH\"}]}";
 	static const char ttl[] =
-	        "{@A a:S;,@K a:HASH;,\"TimeToLiveSpecification\":{\"AttributeName\":\"%\",\"Enabled\":true}}";
+		"{@A a:S;,@K a:HASH;,\"TimeToLiveSpecification\":{\"AttributeName\":\"%\",\"Enabled\":true}}";
 	static const char index[] =
-	        "{@A a:S;,@K a:HASH;,\"GlobalSecondaryIndexes\":[{\"IndexName\":\"%\",@K a:HASH;,"
-	        "\"Projection\":{\"ProjectionType\":\"ALL\"}}]}";
+		"{@A a:S;,@K a:HASH;,\"GlobalSecondaryIndexes\":[{\"IndexName\":\"%\",@K a:HASH;,"
+		"\"Projection\":{\"ProjectionType\":\"ALL\"}}]}";
 	static const char include[] =
-	        "{@A a:S;,@K a:HASH;,\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ggg\",@K a:HASH;,"
-	        "\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"%\"]}}]}";
+		"{@A a:S;,@K a:HASH;,\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ggg\",@K a:HASH;,"
+		"\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"%\"]}}]}";
 	static const char tag_key[] = "{@A a:S;,@K a:HASH;,\"Tags\":[{\"Key\":\"%\",\"Value\":\"\"}]}";
 	static const char tag_value[] = "{@A a:S;,@K a:HASH;,\"Tags\":[{\"Key\":\"k\",\"Value\":\"%\"}]}";
 	static const char kms[] =
-	        "{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true,\"KMSMasterKeyId\":\"%\"}}";
+		"{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true,\"KMSMasterKeyId\":\"%\"}}";
 	static const char less[] =
-	        "failed to satisfy constraint: Member must have length less than or equal to ";
+		"failed to satisfy constraint: Member must have length less than or equal to ";
 	check_length(key, "x", 255, NULL);
 	check_length(key, "x", 256, less);
 	check_length(key, "\xC3\xBC", 127, NULL);
@@ -433,7 +433,7 @@ static void test_tag_count(void **state)
 	(void)state;
 	check_tags(50, NULL);
 	check_tags(51, "One or more parameter values were invalid: Number of Tags exceeds the per-table "
-	               "limit of 50");
+		       "limit of 50");
 }
 
 /* The largest definition that there is, and texts larger than any. */
@@ -450,8 +450,8 @@ static void test_large(void **state)
 		char key[256];
 		unsigned k = 8 * i;
 		snprintf(key, sizeof key,
-		        "@K g%u:HASH g%u:HASH g%u:HASH g%u:HASH g%u:RANGE g%u:RANGE g%u:RANGE g%u:RANGE;", k,
-		        k + 1, k + 2, k + 3, k + 4, k + 5, k + 6, k + 7);
+			"@K g%u:HASH g%u:HASH g%u:HASH g%u:HASH g%u:RANGE g%u:RANGE g%u:RANGE g%u:RANGE;", k,
+			k + 1, k + 2, k + 3, k + 4, k + 5, k + 6, k + 7);
 		add_index(&text, i, key, "\"ProjectionType\":\"ALL\"");
 	}
 	ddb_buffer_add(&text, "]}", 3);
@@ -460,7 +460,7 @@ static void test_large(void **state)
 	ddb_definition_unref(definition);
 
 	static const char too_large[] =
-	        "One or more parameter values were invalid: the definition is too large";
+		"One or more parameter values were invalid: the definition is too large";
 	ddb_buffer_clear(&text);
 	repeat(&text, " ", DDB_DEFINITION_TEXT_MAX);
 	ddb_buffer_add(&text, "{}", 3);
@@ -513,44 +513,44 @@ static void test_many_violations(void **state)
 #define KEY_C "@K c:HASH;"
 
 static const char *const different[] = {
-        "{@A a:S;,@K a:HASH;}",
-        "{@A a:N;,@K a:HASH;}",
-        "{@A aa:S;,@K aa:HASH;}",
-        "{@A a:S b:S;,@K a:HASH b:RANGE;}",
-        "{@A a:S b:N;,@K a:HASH b:RANGE;}",
-        "{@A a:S c:S;,@K a:HASH c:RANGE;}",
-        "{" TABLE "," LOCAL("lll", ALL) "}",
-        "{" TABLE "," LOCAL("mmm", ALL) "}",
-        "{" TABLE "," LOCAL("lll", "\"ProjectionType\":\"KEYS_ONLY\"") "}",
-        "{" TABLE "," GLOBAL("lll", KEY_C, ALL) "}",
-        "{" TABLE "," GLOBAL("lll", "@K c:HASH a:RANGE;", ALL) "}",
-        "{" TABLE "," GLOBAL("lll", "@K c:HASH b:RANGE;", ALL) "}",
-        "{" TABLE "," GLOBAL("lll", "@K c:HASH a:HASH;", ALL) "}",
-        "{" TABLE "," GLOBAL("lll", KEY_C, INCLUDE("\"x\"")) "}",
-        "{" TABLE "," GLOBAL("lll", KEY_C, INCLUDE("\"y\"")) "}",
-        "{" TABLE "," GLOBAL("lll", KEY_C, INCLUDE("\"x\",\"y\"")) "}",
-        "{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1}}",
-        "{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":2}}",
-        "{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":2,\"WriteCapacityUnits\":1}}",
-        "{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1},"
-        "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ggg\",@K a:HASH;,\"Projection\":{" ALL "},"
-        "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1}}]}",
-        "{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1},"
-        "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ggg\",@K a:HASH;,\"Projection\":{" ALL "},"
-        "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":2}}]}",
-        "{@A a:S;,@K a:HASH;,\"StreamSpecification\":{\"StreamViewType\":\"KEYS_ONLY\"}}",
-        "{@A a:S;,@K a:HASH;,\"StreamSpecification\":{\"StreamViewType\":\"NEW_IMAGE\"}}",
-        "{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true}}",
-        "{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true,\"SSEType\":\"AES256\"}}",
-        "{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true,\"KMSMasterKeyId\":\"k\"}}",
-        "{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true,\"KMSMasterKeyId\":\"l\"}}",
-        "{@A a:S;,@K a:HASH;,\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\"}",
-        "{@A a:S;,@K a:HASH;,\"DeletionProtectionEnabled\":true}",
-        "{@A a:S;,@K a:HASH;,\"Tags\":[{\"Key\":\"k\",\"Value\":\"v\"}]}",
-        "{@A a:S;,@K a:HASH;,\"Tags\":[{\"Key\":\"k\",\"Value\":\"w\"}]}",
-        "{@A a:S;,@K a:HASH;,\"Tags\":[{\"Key\":\"l\",\"Value\":\"v\"}]}",
-        "{@A a:S;,@K a:HASH;,\"TimeToLiveSpecification\":{\"AttributeName\":\"t\",\"Enabled\":true}}",
-        "{@A a:S;,@K a:HASH;,\"TimeToLiveSpecification\":{\"AttributeName\":\"u\",\"Enabled\":true}}",
+	"{@A a:S;,@K a:HASH;}",
+	"{@A a:N;,@K a:HASH;}",
+	"{@A aa:S;,@K aa:HASH;}",
+	"{@A a:S b:S;,@K a:HASH b:RANGE;}",
+	"{@A a:S b:N;,@K a:HASH b:RANGE;}",
+	"{@A a:S c:S;,@K a:HASH c:RANGE;}",
+	"{" TABLE "," LOCAL("lll", ALL) "}",
+	"{" TABLE "," LOCAL("mmm", ALL) "}",
+	"{" TABLE "," LOCAL("lll", "\"ProjectionType\":\"KEYS_ONLY\"") "}",
+	"{" TABLE "," GLOBAL("lll", KEY_C, ALL) "}",
+	"{" TABLE "," GLOBAL("lll", "@K c:HASH a:RANGE;", ALL) "}",
+	"{" TABLE "," GLOBAL("lll", "@K c:HASH b:RANGE;", ALL) "}",
+	"{" TABLE "," GLOBAL("lll", "@K c:HASH a:HASH;", ALL) "}",
+	"{" TABLE "," GLOBAL("lll", KEY_C, INCLUDE("\"x\"")) "}",
+	"{" TABLE "," GLOBAL("lll", KEY_C, INCLUDE("\"y\"")) "}",
+	"{" TABLE "," GLOBAL("lll", KEY_C, INCLUDE("\"x\",\"y\"")) "}",
+	"{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1}}",
+	"{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":2}}",
+	"{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":2,\"WriteCapacityUnits\":1}}",
+	"{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1},"
+	"\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ggg\",@K a:HASH;,\"Projection\":{" ALL "},"
+	"\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1}}]}",
+	"{@A a:S;,@K a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1},"
+	"\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ggg\",@K a:HASH;,\"Projection\":{" ALL "},"
+	"\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":2}}]}",
+	"{@A a:S;,@K a:HASH;,\"StreamSpecification\":{\"StreamViewType\":\"KEYS_ONLY\"}}",
+	"{@A a:S;,@K a:HASH;,\"StreamSpecification\":{\"StreamViewType\":\"NEW_IMAGE\"}}",
+	"{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true}}",
+	"{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true,\"SSEType\":\"AES256\"}}",
+	"{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true,\"KMSMasterKeyId\":\"k\"}}",
+	"{@A a:S;,@K a:HASH;,\"SSESpecification\":{\"Enabled\":true,\"KMSMasterKeyId\":\"l\"}}",
+	"{@A a:S;,@K a:HASH;,\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\"}",
+	"{@A a:S;,@K a:HASH;,\"DeletionProtectionEnabled\":true}",
+	"{@A a:S;,@K a:HASH;,\"Tags\":[{\"Key\":\"k\",\"Value\":\"v\"}]}",
+	"{@A a:S;,@K a:HASH;,\"Tags\":[{\"Key\":\"k\",\"Value\":\"w\"}]}",
+	"{@A a:S;,@K a:HASH;,\"Tags\":[{\"Key\":\"l\",\"Value\":\"v\"}]}",
+	"{@A a:S;,@K a:HASH;,\"TimeToLiveSpecification\":{\"AttributeName\":\"t\",\"Enabled\":true}}",
+	"{@A a:S;,@K a:HASH;,\"TimeToLiveSpecification\":{\"AttributeName\":\"u\",\"Enabled\":true}}",
 };
 enum { DIFFERENT = sizeof different / sizeof *different };
 
@@ -569,7 +569,7 @@ static void test_equal(void **state)
 	for (unsigned i = 0; i < DIFFERENT; i++)
 		for (unsigned j = 0; j < DIFFERENT; j++) {
 			if (ddb_definition_equal(all[i], all[j]) != (i == j) ||
-			        !strcmp(texts[i].bytes, texts[j].bytes) != (i == j))
+				!strcmp(texts[i].bytes, texts[j].bytes) != (i == j))
 				fail_msg("%s\n%s", different[i], different[j]);
 		}
 	for (unsigned i = 0; i < DIFFERENT; i++) {
@@ -577,7 +577,7 @@ static void test_equal(void **state)
 		ddb_buffer_done(&texts[i]);
 	}
 	struct ddb_definition *named = must_read("{\"TableName\":\"x\",@A a:S;,@K a:HASH;}"),
-	                      *plain = must_read(different[0]);
+			      *plain = must_read(different[0]);
 	assert_true(ddb_definition_equal(named, plain));
 	ddb_definition_unref(named);
 	ddb_definition_unref(plain);
@@ -590,13 +590,13 @@ static void test_same_key(void **state)
 		const char *a, *b;
 		bool same;
 	} rows[] = {
-	        {"{@A a:S;,@K a:HASH;}", "{@A a:S;,@K a:HASH;,\"DeletionProtectionEnabled\":true}", true},
-	        {"{@A a:S b:N;,@K a:HASH b:RANGE;}", "{@A a:S b:N;,@K a:HASH b:RANGE;}", true},
-	        {"{@A a:S;,@K a:HASH;}", "{@A a:N;,@K a:HASH;}", false},
-	        {"{@A a:S;,@K a:HASH;}", "{@A b:S;,@K b:HASH;}", false},
-	        {"{@A a:S;,@K a:HASH;}", "{@A a:S b:N;,@K a:HASH b:RANGE;}", false},
-	        {"{@A a:S b:N;,@K a:HASH b:RANGE;}", "{@A a:S b:S;,@K a:HASH b:RANGE;}", false},
-	        {"{@A a:S b:S;,@K a:HASH b:RANGE;}", "{@A a:S c:S;,@K a:HASH c:RANGE;}", false},
+		{"{@A a:S;,@K a:HASH;}", "{@A a:S;,@K a:HASH;,\"DeletionProtectionEnabled\":true}", true},
+		{"{@A a:S b:N;,@K a:HASH b:RANGE;}", "{@A a:S b:N;,@K a:HASH b:RANGE;}", true},
+		{"{@A a:S;,@K a:HASH;}", "{@A a:N;,@K a:HASH;}", false},
+		{"{@A a:S;,@K a:HASH;}", "{@A b:S;,@K b:HASH;}", false},
+		{"{@A a:S;,@K a:HASH;}", "{@A a:S b:N;,@K a:HASH b:RANGE;}", false},
+		{"{@A a:S b:N;,@K a:HASH b:RANGE;}", "{@A a:S b:S;,@K a:HASH b:RANGE;}", false},
+		{"{@A a:S b:S;,@K a:HASH b:RANGE;}", "{@A a:S c:S;,@K a:HASH c:RANGE;}", false},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct ddb_definition *a = must_read(rows[i].a), *b = must_read(rows[i].b);
@@ -612,50 +612,50 @@ static void test_update(void **state)
 	(void)state;
 	static const char simple[] = "{@A a:S;,@K a:HASH;}", composite[] = "{@A a:S b:N;,@K a:HASH b:RANGE;}";
 	static const char local[] = "{" TABLE "," LOCAL("lll", ALL) "}",
-	                  global[] = "{" TABLE "," GLOBAL("ggg", KEY_C, ALL) "}";
+			  global[] = "{" TABLE "," GLOBAL("ggg", KEY_C, ALL) "}";
 	static const struct {
 		const char *old, *new_, *message; /* after the service's introduction; NULL: allowed */
 	} rows[] = {
-	        {simple, simple, NULL},
-	        {simple,
-	                "{@A a:S;,@K "
-	                "a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1}"
-	                ","
-	                "\"DeletionProtectionEnabled\":true,\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\","
-	                "\"Tags\":[{\"Key\":\"k\",\"Value\":\"v\"}],\"SSESpecification\":{\"Enabled\":true},"
-	                "\"StreamSpecification\":{\"StreamViewType\":\"KEYS_ONLY\"},"
-	                "\"TimeToLiveSpecification\":{\"AttributeName\":\"t\",\"Enabled\":true}}",
-	                NULL},
-	        {simple, "{@A b:S;,@K b:HASH;}", "KeySchema cannot be changed"},
-	        {simple, composite, "KeySchema cannot be changed"},
-	        {composite, simple, "KeySchema cannot be changed"},
-	        {composite, "{@A a:S c:N;,@K a:HASH c:RANGE;}", "KeySchema cannot be changed"},
-	        {composite, "{@A b:N a:S;,@K b:HASH a:RANGE;}", "KeySchema cannot be changed"},
-	        {simple, "{@A a:N;,@K a:HASH;}", "AttributeType of the key attribute a cannot be changed"},
-	        {composite, "{@A a:S b:B;,@K a:HASH b:RANGE;}",
-	                "AttributeType of the key attribute b cannot be changed"},
-	        {composite, local, "A local secondary index can only be made with its table: lll"},
-	        {local, composite, "A local secondary index cannot be dropped: lll"},
-	        {local, "{" TABLE "," LOCAL("mmm", ALL) "}",
-	                "A local secondary index cannot be dropped: lll"},
-	        {local, "{" TABLE "," LOCAL("lll", "\"ProjectionType\":\"KEYS_ONLY\"") "}",
-	                "Projection of a local secondary index cannot be changed: lll"},
-	        {local, "{@A a:S b:N c:N;,@K a:HASH b:RANGE;," LOCAL("lll", ALL) "}",
-	                "KeySchema of a local secondary index cannot be changed: lll"},
-	        {local, "{" TABLE "," LOCAL("lll", ALL) "," GLOBAL("ggg", KEY_C, ALL) "}", NULL},
-	        {local, "{" TABLE "," GLOBAL("lll", KEY_C, ALL) "}",
-	                "A local secondary index cannot be dropped: lll"},
-	        {composite, global, NULL},
-	        {global, composite, NULL},
-	        {global, "{" TABLE "," GLOBAL("hhh", KEY_C, ALL) "}", NULL},
-	        {global, "{" TABLE "," GLOBAL("ggg", "@K c:HASH a:RANGE;", ALL) "}",
-	                "KeySchema of a global secondary index cannot be changed: ggg"},
-	        {global, "{@A a:S b:N c:B;,@K a:HASH b:RANGE;," GLOBAL("ggg", KEY_C, ALL) "}",
-	                "KeySchema of a global secondary index cannot be changed: ggg"},
-	        {global, "{" TABLE "," GLOBAL("ggg", KEY_C, INCLUDE("\"x\"")) "}",
-	                "Projection of a global secondary index cannot be changed: ggg"},
-	        {"{" TABLE "," GLOBAL("ggg", KEY_C, INCLUDE("\"x\",\"y\"")) "}",
-	                "{" TABLE "," GLOBAL("ggg", KEY_C, INCLUDE("\"y\",\"x\"")) "}", NULL},
+		{simple, simple, NULL},
+		{simple,
+			"{@A a:S;,@K "
+			"a:HASH;,\"ProvisionedThroughput\":{\"ReadCapacityUnits\":1,\"WriteCapacityUnits\":1}"
+			","
+			"\"DeletionProtectionEnabled\":true,\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\","
+			"\"Tags\":[{\"Key\":\"k\",\"Value\":\"v\"}],\"SSESpecification\":{\"Enabled\":true},"
+			"\"StreamSpecification\":{\"StreamViewType\":\"KEYS_ONLY\"},"
+			"\"TimeToLiveSpecification\":{\"AttributeName\":\"t\",\"Enabled\":true}}",
+			NULL},
+		{simple, "{@A b:S;,@K b:HASH;}", "KeySchema cannot be changed"},
+		{simple, composite, "KeySchema cannot be changed"},
+		{composite, simple, "KeySchema cannot be changed"},
+		{composite, "{@A a:S c:N;,@K a:HASH c:RANGE;}", "KeySchema cannot be changed"},
+		{composite, "{@A b:N a:S;,@K b:HASH a:RANGE;}", "KeySchema cannot be changed"},
+		{simple, "{@A a:N;,@K a:HASH;}", "AttributeType of the key attribute a cannot be changed"},
+		{composite, "{@A a:S b:B;,@K a:HASH b:RANGE;}",
+			"AttributeType of the key attribute b cannot be changed"},
+		{composite, local, "A local secondary index can only be made with its table: lll"},
+		{local, composite, "A local secondary index cannot be dropped: lll"},
+		{local, "{" TABLE "," LOCAL("mmm", ALL) "}",
+			"A local secondary index cannot be dropped: lll"},
+		{local, "{" TABLE "," LOCAL("lll", "\"ProjectionType\":\"KEYS_ONLY\"") "}",
+			"Projection of a local secondary index cannot be changed: lll"},
+		{local, "{@A a:S b:N c:N;,@K a:HASH b:RANGE;," LOCAL("lll", ALL) "}",
+			"KeySchema of a local secondary index cannot be changed: lll"},
+		{local, "{" TABLE "," LOCAL("lll", ALL) "," GLOBAL("ggg", KEY_C, ALL) "}", NULL},
+		{local, "{" TABLE "," GLOBAL("lll", KEY_C, ALL) "}",
+			"A local secondary index cannot be dropped: lll"},
+		{composite, global, NULL},
+		{global, composite, NULL},
+		{global, "{" TABLE "," GLOBAL("hhh", KEY_C, ALL) "}", NULL},
+		{global, "{" TABLE "," GLOBAL("ggg", "@K c:HASH a:RANGE;", ALL) "}",
+			"KeySchema of a global secondary index cannot be changed: ggg"},
+		{global, "{@A a:S b:N c:B;,@K a:HASH b:RANGE;," GLOBAL("ggg", KEY_C, ALL) "}",
+			"KeySchema of a global secondary index cannot be changed: ggg"},
+		{global, "{" TABLE "," GLOBAL("ggg", KEY_C, INCLUDE("\"x\"")) "}",
+			"Projection of a global secondary index cannot be changed: ggg"},
+		{"{" TABLE "," GLOBAL("ggg", KEY_C, INCLUDE("\"x\",\"y\"")) "}",
+			"{" TABLE "," GLOBAL("ggg", KEY_C, INCLUDE("\"y\",\"x\"")) "}", NULL},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct ddb_definition *old = must_read(rows[i].old), *new_ = must_read(rows[i].new_);
@@ -663,8 +663,8 @@ static void test_update(void **state)
 		enum ddb_code code = ddb_definition_update_check(old, new_, &err);
 		char wanted[256];
 		snprintf(wanted, sizeof wanted, "%s%s",
-		        rows[i].message ? "One or more parameter values were invalid: " : "",
-		        rows[i].message ? rows[i].message : "");
+			rows[i].message ? "One or more parameter values were invalid: " : "",
+			rows[i].message ? rows[i].message : "");
 		assert_string_equal(err.message, wanted);
 		assert_int_equal(code, rows[i].message ? DDB_VALIDATION : DDB_OK);
 		ddb_definition_unref(old);
@@ -701,7 +701,7 @@ static void test_table_name(void **state)
 {
 	(void)state;
 	static const char length[] =
-	        "TableName must be at least 3 characters long and at most 255 characters long";
+		"TableName must be at least 3 characters long and at most 255 characters long";
 	char name[256];
 	memset(name, 'x', sizeof name);
 	struct ddb_error err = {0};
@@ -715,8 +715,8 @@ static void test_table_name(void **state)
 	}
 	assert_int_equal(ddb_table_name_check("a b", 3, &err), DDB_VALIDATION);
 	assert_string_equal(err.message, "1 validation error detected: Value 'a b' at 'tableName' failed to "
-	                                 "satisfy constraint: Member must "
-	                                 "satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
+					 "satisfy constraint: Member must "
+					 "satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
 	static const char *const bad[] = {"abc/", "abc\n", "ab\xC3\xBC", "ab\xff", "abc~", "abc%", "abc\x7f"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_int_equal(ddb_table_name_check(bad[i], strlen(bad[i]), &err), DDB_VALIDATION);
@@ -736,9 +736,9 @@ static uint32_t random_next(uint32_t *seed)
 
 /* Pieces that bring a text nearer to other definitions than single bytes do. */
 static const char *const pieces[] = {"null", "{}", "[]", "\"\"", "0", "-1", "1e99", "true", "\"HASH\"",
-        "\"RANGE\"", "\"a\"", "\"b\"", ",", "{", "}", "[", "]",
-        "\"Key\":", "\"KeySchema\":", "\"Projection\":", "\"Enabled\":", "\\u0000", "\xff", "\"ALL\"",
-        "\"INCLUDE\"", "\"NonKeyAttributes\":[\"x\"],"};
+	"\"RANGE\"", "\"a\"", "\"b\"", ",", "{", "}", "[", "]",
+	"\"Key\":", "\"KeySchema\":", "\"Projection\":", "\"Enabled\":", "\\u0000", "\xff", "\"ALL\"",
+	"\"INCLUDE\"", "\"NonKeyAttributes\":[\"x\"],"};
 
 static void mutate(struct ddb_buffer *text, uint32_t *seed)
 {
@@ -801,21 +801,21 @@ static void test_damage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_cases),
-	        cmocka_unit_test(test_pretty),
-	        cmocka_unit_test(test_members),
-	        cmocka_unit_test(test_index_count),
-	        cmocka_unit_test(test_projected_count),
-	        cmocka_unit_test(test_lengths),
-	        cmocka_unit_test(test_tag_count),
-	        cmocka_unit_test(test_large),
-	        cmocka_unit_test(test_many_violations),
-	        cmocka_unit_test(test_equal),
-	        cmocka_unit_test(test_same_key),
-	        cmocka_unit_test(test_update),
-	        cmocka_unit_test(test_simple),
-	        cmocka_unit_test(test_table_name),
-	        cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_pretty),
+		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_index_count),
+		cmocka_unit_test(test_projected_count),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_tag_count),
+		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_many_violations),
+		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_same_key),
+		cmocka_unit_test(test_update),
+		cmocka_unit_test(test_simple),
+		cmocka_unit_test(test_table_name),
+		cmocka_unit_test(test_damage),
 	};
 	return cmocka_run_group_tests(tests, load_cases, free_cases);
 }

@@ -59,7 +59,7 @@ static void assert_written(const struct ddb_value *value, bool pretty, const cha
 }
 
 static enum ddb_json_state feed_pieces(struct ddb_json *json, const char *text, size_t length, size_t piece,
-        size_t *ret_used, struct ddb_error *err)
+	size_t *ret_used, struct ddb_error *err)
 {
 	enum ddb_json_state state = DDB_JSON_MORE;
 	*ret_used = 0;
@@ -79,31 +79,31 @@ static enum ddb_json_state feed_pieces(struct ddb_json *json, const char *text, 
 static void test_accepts(void **state)
 {
 	static const char *const cases[][2] = {
-	        {"{}", "{}"},
-	        {"[]", "[]"},
-	        {" \t\r\n[ ]", "[]"},
-	        {"{\"a\":1}", "{\"a\":1}"},
-	        {"\"\"", "\"\""},
-	        {"[true,false,null]", "[true,false,null]"},
-	        {"{ \"b\" : [ ] , \"a\" : { } }", "{\"a\":{},\"b\":[]}"},
-	        {"[0,-0,1,-1,1.5,1e3,1E+3,1e-3,0.10,10]", "[0,0,1,-1,1.5,1000,1000,0.001,0.1,10]"},
-	        {"[12345678901234567890123456789012345678]", "[12345678901234567890123456789012345678]"},
-	        {"\"a\\\"\\\\\\/\\b\\f\\n\\r\\tz\"", "\"a\\\"\\\\/\\b\\f\\n\\r\\tz\""},
-	        {"\"\\u0000\\u001F\\u007f\"", "\"\\u0000\\u001f\\u007f\""},
-	        {"\"\x7f\"", "\"\\u007f\""},
-	        {"\"\\u00e9\\u20AC\\ud83d\\uDE00\\uffff\\ue000\"",
-	                "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbf\xee\x80\x80\""},
-	        {"\"\\ud800\\udc00\\udbff\\udfff\"", "\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\""},
-	        {"\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xed\x9f\xbf \xf4\x8f\xbf\xbf \xe0\xa0\x80\"",
-	                "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xed\x9f\xbf \xf4\x8f\xbf\xbf "
-	                "\xe0\xa0\x80\""},
-	        {"{\"\":{\"\":\"\"}}", "{\"\":{\"\":\"\"}}"},
-	        {"{\"b\":1,\"a\":2,\"ab\":3,\"\xc3\xa9\":4,\"B\":5}",
-	                "{\"B\":5,\"a\":2,\"ab\":3,\"b\":1,\"\xc3\xa9\":4}"},
-	        {"[[[[1],2],3],{\"x\":[{\"y\":[]}]},\"a long string of more than sixteen bytes, \\n escaped "
-	         "once\"]",
-	                "[[[[1],2],3],{\"x\":[{\"y\":[]}]},\"a long string of more than sixteen bytes, \\n "
-	                "escaped once\"]"},
+		{"{}", "{}"},
+		{"[]", "[]"},
+		{" \t\r\n[ ]", "[]"},
+		{"{\"a\":1}", "{\"a\":1}"},
+		{"\"\"", "\"\""},
+		{"[true,false,null]", "[true,false,null]"},
+		{"{ \"b\" : [ ] , \"a\" : { } }", "{\"a\":{},\"b\":[]}"},
+		{"[0,-0,1,-1,1.5,1e3,1E+3,1e-3,0.10,10]", "[0,0,1,-1,1.5,1000,1000,0.001,0.1,10]"},
+		{"[12345678901234567890123456789012345678]", "[12345678901234567890123456789012345678]"},
+		{"\"a\\\"\\\\\\/\\b\\f\\n\\r\\tz\"", "\"a\\\"\\\\/\\b\\f\\n\\r\\tz\""},
+		{"\"\\u0000\\u001F\\u007f\"", "\"\\u0000\\u001f\\u007f\""},
+		{"\"\x7f\"", "\"\\u007f\""},
+		{"\"\\u00e9\\u20AC\\ud83d\\uDE00\\uffff\\ue000\"",
+			"\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbf\xee\x80\x80\""},
+		{"\"\\ud800\\udc00\\udbff\\udfff\"", "\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\""},
+		{"\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xed\x9f\xbf \xf4\x8f\xbf\xbf \xe0\xa0\x80\"",
+			"\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xed\x9f\xbf \xf4\x8f\xbf\xbf "
+			"\xe0\xa0\x80\""},
+		{"{\"\":{\"\":\"\"}}", "{\"\":{\"\":\"\"}}"},
+		{"{\"b\":1,\"a\":2,\"ab\":3,\"\xc3\xa9\":4,\"B\":5}",
+			"{\"B\":5,\"a\":2,\"ab\":3,\"b\":1,\"\xc3\xa9\":4}"},
+		{"[[[[1],2],3],{\"x\":[{\"y\":[]}]},\"a long string of more than sixteen bytes, \\n escaped "
+		 "once\"]",
+			"[[[[1],2],3],{\"x\":[{\"y\":[]}]},\"a long string of more than sixteen bytes, \\n "
+			"escaped once\"]"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -135,7 +135,7 @@ struct refusal {
 };
 
 static void check_refusal(
-        const struct refusal *refusal, const struct ddb_json_limits *with, enum ddb_code code)
+	const struct refusal *refusal, const struct ddb_json_limits *with, enum ddb_code code)
 {
 	for (size_t piece = 1; piece <= strlen(refusal->text); piece++) {
 		DDB_ARENA_AUTO struct ddb_arena arena;
@@ -169,78 +169,78 @@ static void check_refusal(
 static void test_refuses(void **state)
 {
 	static const struct refusal cases[] = {
-	        {"x", 0, "Unexpected character 'x'" AT(1, 1)},
-	        {"\xef\xbb\xbf{}", 0, "Unexpected byte 0xef" AT(1, 1)},
-	        {"[1,]", 3, "Unexpected character ']'" AT(1, 4)},
-	        {"[,1]", 1, "Unexpected character ','" AT(1, 2)},
-	        {"[1 2]", 3, "Unexpected character '2'" AT(1, 4)},
-	        {"[1}", 2, "Unexpected character '}'" AT(1, 3)},
-	        {"{\"a\":1]", 6, "Unexpected character ']'" AT(1, 7)},
-	        {"{\"a\" 1}", 5, "Unexpected character '1'" AT(1, 6)},
-	        {"{\"a\":}", 5, "Unexpected character '}'" AT(1, 6)},
-	        {"{\"a\":1,}", 7, "Unexpected character '}'" AT(1, 8)},
-	        {"{a:1}", 1, "Unexpected character 'a'" AT(1, 2)},
-	        {"{1:1}", 1, "Unexpected character '1'" AT(1, 2)},
-	        {"{\n \"a\":\n  tru }", 13, "Unexpected byte 0x20" AT(3, 6)},
-	        {"[nul1]", 4, "Unexpected character '1'" AT(1, 5)},
-	        {"[falze]", 4, "Unexpected character 'z'" AT(1, 5)},
-	        {"[True]", 1, "Unexpected character 'T'" AT(1, 2)},
-	        {"[NaN]", 1, "Unexpected character 'N'" AT(1, 2)},
-	        {"['a']", 1, "Unexpected character '''" AT(1, 2)},
-	        {"[042]", 2, "Unexpected character '4'" AT(1, 3)},
-	        {"[-042]", 3, "Unexpected character '4'" AT(1, 4)},
-	        {"042", 1, "Unexpected character '4'" AT(1, 2)},
-	        {"[+1]", 1, "Unexpected character '+'" AT(1, 2)},
-	        {"[.5]", 1, "Unexpected character '.'" AT(1, 2)},
-	        {"[1.]", 3, "Unexpected character ']'" AT(1, 4)},
-	        {"[1.e1]", 3, "Unexpected character 'e'" AT(1, 4)},
-	        {"[-]", 2, "Unexpected character ']'" AT(1, 3)},
-	        {"[1e]", 3, "Unexpected character ']'" AT(1, 4)},
-	        {"[1e+]", 4, "Unexpected character ']'" AT(1, 5)},
-	        {"[1.2.3]", 4, "Unexpected character '.'" AT(1, 5)},
-	        {"[0x10]", 2, "Unexpected character 'x'" AT(1, 3)},
-	        {"[1e126 ]", 6,
-	                "Number overflow. Attempting to store a number with magnitude larger than supported "
-	                "range" AT(1, 2)},
-	        {"[1e-131]", 7,
-	                "Number underflow. Attempting to store a number with magnitude smaller than "
-	                "supported range" AT(1, 2)},
-	        {"[123456789012345678901234567890123456789,1]", 40,
-	                "Attempting to store more than 38 significant digits in a Number" AT(1, 2)},
-	        {"[\"a\nb\"]", 3, "Control character in a string" AT(1, 4)},
-	        {"[\"\x1f\"]", 2, "Control character in a string" AT(1, 3)},
-	        {"\"\\x41\"", 2, "Invalid escape in a string" AT(1, 3)},
-	        {"\"\\u12g4\"", 5, "Invalid escape in a string" AT(1, 6)},
-	        {"\"\\\xc3\xa9\"", 2, "Invalid escape in a string" AT(1, 3)},
-	        {"\"\\udc00\"", 4, "Lone surrogate in a string" AT(1, 5)},
-	        {"\"\\ud800\"", 7, "Lone surrogate in a string" AT(1, 8)},
-	        {"\"\\ud800x\"", 7, "Lone surrogate in a string" AT(1, 8)},
-	        {"\"\\ud800\\n\"", 8, "Lone surrogate in a string" AT(1, 9)},
-	        {"\"\\ud800\\u0041\"", 9, "Lone surrogate in a string" AT(1, 10)},
-	        {"\"\\ud800\\ud800\"", 10, "Lone surrogate in a string" AT(1, 11)},
-	        {"\"\x80\"", 1, "Invalid UTF-8 in a string" AT(1, 2)},
-	        {"\"\xc1\x81\"", 1, "Invalid UTF-8 in a string" AT(1, 2)},
-	        {"\"\xc3(\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
-	        {"\"\xc3\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
-	        {"\"\xe0\x9f\xbf\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
-	        {"\"\xed\xa0\x80\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
-	        {"\"\xe2\x82(\"", 3, "Invalid UTF-8 in a string" AT(1, 4)},
-	        {"\"\xf0\x8f\xbf\xbf\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
-	        {"\"\xf4\x90\x80\x80\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
-	        {"\"\xf5\"", 1, "Invalid UTF-8 in a string" AT(1, 2)},
-	        {"{\"\xff\":1}", 2, "Invalid UTF-8 in a string" AT(1, 3)},
-	        {"{\"a\":1,\n\"b\":2,\"a\":3}", 19, "Duplicate attribute name: a" AT(2, 12)},
-	        {"{\"a\":1,\"\\u0061\":3}", 17, "Duplicate attribute name: a" AT(1, 18)},
-	        {"[{\"x\":{\"b\":1,\"b\":1}}]", 18, "Duplicate attribute name: b" AT(1, 19)},
-	        {"", 0, "Unexpected end of the text" AT(1, 1)},
-	        {"\n\n ", 3, "Unexpected end of the text" AT(3, 2)},
-	        {"{\"a\":1", 6, "Unexpected end of the text" AT(1, 7)},
-	        {"[", 1, "Unexpected end of the text" AT(1, 2)},
-	        {"\"ab", 3, "Unexpected end of the text" AT(1, 4)},
-	        {"\"a\xc3", 3, "Unexpected end of the text" AT(1, 4)},
-	        {"tru", 3, "Unexpected end of the text" AT(1, 4)},
-	        {"-", 1, "Unexpected end of the text" AT(1, 2)},
-	        {"1e", 2, "Unexpected end of the text" AT(1, 3)},
+		{"x", 0, "Unexpected character 'x'" AT(1, 1)},
+		{"\xef\xbb\xbf{}", 0, "Unexpected byte 0xef" AT(1, 1)},
+		{"[1,]", 3, "Unexpected character ']'" AT(1, 4)},
+		{"[,1]", 1, "Unexpected character ','" AT(1, 2)},
+		{"[1 2]", 3, "Unexpected character '2'" AT(1, 4)},
+		{"[1}", 2, "Unexpected character '}'" AT(1, 3)},
+		{"{\"a\":1]", 6, "Unexpected character ']'" AT(1, 7)},
+		{"{\"a\" 1}", 5, "Unexpected character '1'" AT(1, 6)},
+		{"{\"a\":}", 5, "Unexpected character '}'" AT(1, 6)},
+		{"{\"a\":1,}", 7, "Unexpected character '}'" AT(1, 8)},
+		{"{a:1}", 1, "Unexpected character 'a'" AT(1, 2)},
+		{"{1:1}", 1, "Unexpected character '1'" AT(1, 2)},
+		{"{\n \"a\":\n  tru }", 13, "Unexpected byte 0x20" AT(3, 6)},
+		{"[nul1]", 4, "Unexpected character '1'" AT(1, 5)},
+		{"[falze]", 4, "Unexpected character 'z'" AT(1, 5)},
+		{"[True]", 1, "Unexpected character 'T'" AT(1, 2)},
+		{"[NaN]", 1, "Unexpected character 'N'" AT(1, 2)},
+		{"['a']", 1, "Unexpected character '''" AT(1, 2)},
+		{"[042]", 2, "Unexpected character '4'" AT(1, 3)},
+		{"[-042]", 3, "Unexpected character '4'" AT(1, 4)},
+		{"042", 1, "Unexpected character '4'" AT(1, 2)},
+		{"[+1]", 1, "Unexpected character '+'" AT(1, 2)},
+		{"[.5]", 1, "Unexpected character '.'" AT(1, 2)},
+		{"[1.]", 3, "Unexpected character ']'" AT(1, 4)},
+		{"[1.e1]", 3, "Unexpected character 'e'" AT(1, 4)},
+		{"[-]", 2, "Unexpected character ']'" AT(1, 3)},
+		{"[1e]", 3, "Unexpected character ']'" AT(1, 4)},
+		{"[1e+]", 4, "Unexpected character ']'" AT(1, 5)},
+		{"[1.2.3]", 4, "Unexpected character '.'" AT(1, 5)},
+		{"[0x10]", 2, "Unexpected character 'x'" AT(1, 3)},
+		{"[1e126 ]", 6,
+			"Number overflow. Attempting to store a number with magnitude larger than supported "
+			"range" AT(1, 2)},
+		{"[1e-131]", 7,
+			"Number underflow. Attempting to store a number with magnitude smaller than "
+			"supported range" AT(1, 2)},
+		{"[123456789012345678901234567890123456789,1]", 40,
+			"Attempting to store more than 38 significant digits in a Number" AT(1, 2)},
+		{"[\"a\nb\"]", 3, "Control character in a string" AT(1, 4)},
+		{"[\"\x1f\"]", 2, "Control character in a string" AT(1, 3)},
+		{"\"\\x41\"", 2, "Invalid escape in a string" AT(1, 3)},
+		{"\"\\u12g4\"", 5, "Invalid escape in a string" AT(1, 6)},
+		{"\"\\\xc3\xa9\"", 2, "Invalid escape in a string" AT(1, 3)},
+		{"\"\\udc00\"", 4, "Lone surrogate in a string" AT(1, 5)},
+		{"\"\\ud800\"", 7, "Lone surrogate in a string" AT(1, 8)},
+		{"\"\\ud800x\"", 7, "Lone surrogate in a string" AT(1, 8)},
+		{"\"\\ud800\\n\"", 8, "Lone surrogate in a string" AT(1, 9)},
+		{"\"\\ud800\\u0041\"", 9, "Lone surrogate in a string" AT(1, 10)},
+		{"\"\\ud800\\ud800\"", 10, "Lone surrogate in a string" AT(1, 11)},
+		{"\"\x80\"", 1, "Invalid UTF-8 in a string" AT(1, 2)},
+		{"\"\xc1\x81\"", 1, "Invalid UTF-8 in a string" AT(1, 2)},
+		{"\"\xc3(\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
+		{"\"\xc3\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
+		{"\"\xe0\x9f\xbf\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
+		{"\"\xed\xa0\x80\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
+		{"\"\xe2\x82(\"", 3, "Invalid UTF-8 in a string" AT(1, 4)},
+		{"\"\xf0\x8f\xbf\xbf\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
+		{"\"\xf4\x90\x80\x80\"", 2, "Invalid UTF-8 in a string" AT(1, 3)},
+		{"\"\xf5\"", 1, "Invalid UTF-8 in a string" AT(1, 2)},
+		{"{\"\xff\":1}", 2, "Invalid UTF-8 in a string" AT(1, 3)},
+		{"{\"a\":1,\n\"b\":2,\"a\":3}", 19, "Duplicate attribute name: a" AT(2, 12)},
+		{"{\"a\":1,\"\\u0061\":3}", 17, "Duplicate attribute name: a" AT(1, 18)},
+		{"[{\"x\":{\"b\":1,\"b\":1}}]", 18, "Duplicate attribute name: b" AT(1, 19)},
+		{"", 0, "Unexpected end of the text" AT(1, 1)},
+		{"\n\n ", 3, "Unexpected end of the text" AT(3, 2)},
+		{"{\"a\":1", 6, "Unexpected end of the text" AT(1, 7)},
+		{"[", 1, "Unexpected end of the text" AT(1, 2)},
+		{"\"ab", 3, "Unexpected end of the text" AT(1, 4)},
+		{"\"a\xc3", 3, "Unexpected end of the text" AT(1, 4)},
+		{"tru", 3, "Unexpected end of the text" AT(1, 4)},
+		{"-", 1, "Unexpected end of the text" AT(1, 2)},
+		{"1e", 2, "Unexpected end of the text" AT(1, 3)},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -259,16 +259,16 @@ static void test_limits(void **state)
 {
 	(void)state;
 	static const struct refusal objects[] = {
-	        {"[1]", 0, "The text must be a JSON object" AT(1, 1)},
-	        {" 42", 1, "The text must be a JSON object" AT(1, 2)},
-	        {"\"{}\"", 0, "The text must be a JSON object" AT(1, 1)},
-	        {"{\"a\":[[[[[[[[]]]]]]]]}", 12, "Nesting Levels have exceeded supported limits" AT(1, 13)},
-	        {"{\"a\":[[[[[[[{}]]]]]]]}", 12, "Nesting Levels have exceeded supported limits" AT(1, 13)},
+		{"[1]", 0, "The text must be a JSON object" AT(1, 1)},
+		{" 42", 1, "The text must be a JSON object" AT(1, 2)},
+		{"\"{}\"", 0, "The text must be a JSON object" AT(1, 1)},
+		{"{\"a\":[[[[[[[[]]]]]]]]}", 12, "Nesting Levels have exceeded supported limits" AT(1, 13)},
+		{"{\"a\":[[[[[[[{}]]]]]]]}", 12, "Nesting Levels have exceeded supported limits" AT(1, 13)},
 	};
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
 		check_refusal(&objects[i], &document, DDB_VALIDATION);
 	static const struct refusal nodes = {"{\"a\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19]}", 51,
-	        "Item size has exceeded the maximum allowed size" AT(1, 52)};
+		"Item size has exceeded the maximum allowed size" AT(1, 52)};
 	check_refusal(&nodes, &document, DDB_ITEM_TOO_LARGE);
 
 	DDB_ARENA_AUTO struct ddb_arena arena;
@@ -305,8 +305,8 @@ static void test_top_level_numbers(void **state)
 		for (size_t piece = 1; piece < 8; piece++) {
 			ddb_json_restart(json);
 			assert_int_equal(
-			        feed_pieces(json, cases[i].text, strlen(cases[i].text), piece, &used, &err),
-			        DDB_JSON_DONE);
+				feed_pieces(json, cases[i].text, strlen(cases[i].text), piece, &used, &err),
+				DDB_JSON_DONE);
 			assert_int_equal(used, cases[i].used);
 		}
 	}
@@ -358,11 +358,11 @@ static void test_several_values(void **state)
 	assert_int_equal(done, length);
 	/* After a refusal too, in whatever state it came. */
 	static const char *const broken[] = {
-	        "{\"a\":\"\xc3(", "{\"\\ud800x", "{\"a\":[[1}", "{\"a\":trx", "{\"a\":1.x"};
+		"{\"a\":\"\xc3(", "{\"\\ud800x", "{\"a\":[[1}", "{\"a\":trx", "{\"a\":1.x"};
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
 		ddb_json_restart(json);
 		assert_int_equal(
-		        ddb_json_feed(json, broken[i], strlen(broken[i]), NULL, &err), DDB_JSON_REFUSED);
+			ddb_json_feed(json, broken[i], strlen(broken[i]), NULL, &err), DDB_JSON_REFUSED);
 		ddb_json_restart(json);
 		ddb_json_position(json, &line, &column);
 		assert_true(line == 1 && column == 1);
@@ -420,8 +420,8 @@ static void test_memory(void **state)
 static void add_random(struct ddb_buffer *out, int depth)
 {
 	static const char *const scalars[] = {"true", "false", "null", "0", "-12.5e3",
-	        "123456789012345678901234567890", "\"\"", "\"plain text of some length\"",
-	        "\"\\u00e9\\n\xf0\x9f\x98\x80\"", "\"\\ud83d\\ude00\""};
+		"123456789012345678901234567890", "\"\"", "\"plain text of some length\"",
+		"\"\\u00e9\\n\xf0\x9f\x98\x80\"", "\"\\ud83d\\ude00\""};
 	int kind = rand() % (depth > 5 ? 1 : 3), count = rand() % 6;
 	if (kind == 0) {
 		ddb_buffer_add_string(out, scalars[(size_t)rand() % (sizeof(scalars) / sizeof(scalars[0]))]);
@@ -493,22 +493,22 @@ static void test_writes_pretty(void **state)
 	ddb_arena_init(&arena, 1 << 20);
 	static const char text[] = "{\"a\":{},\"b\":[],\"c\":[1,{\"x\":true,\"y\":[null,\"s\"]},[[]]]}";
 	static const char expected[] = "{\n"
-	                               "  \"a\": {},\n"
-	                               "  \"b\": [],\n"
-	                               "  \"c\": [\n"
-	                               "    1,\n"
-	                               "    {\n"
-	                               "      \"x\": true,\n"
-	                               "      \"y\": [\n"
-	                               "        null,\n"
-	                               "        \"s\"\n"
-	                               "      ]\n"
-	                               "    },\n"
-	                               "    [\n"
-	                               "      []\n"
-	                               "    ]\n"
-	                               "  ]\n"
-	                               "}";
+				       "  \"a\": {},\n"
+				       "  \"b\": [],\n"
+				       "  \"c\": [\n"
+				       "    1,\n"
+				       "    {\n"
+				       "      \"x\": true,\n"
+				       "      \"y\": [\n"
+				       "        null,\n"
+				       "        \"s\"\n"
+				       "      ]\n"
+				       "    },\n"
+				       "    [\n"
+				       "      []\n"
+				       "    ]\n"
+				       "  ]\n"
+				       "}";
 	struct ddb_value value;
 	assert_int_equal(ddb_json_read(&arena, &limits, text, sizeof(text) - 1, &value, NULL), DDB_OK);
 	assert_written(&value, true, expected);
@@ -547,7 +547,7 @@ static void test_writes_members(void **state)
 	ddb_json_base64(&json, (const uint8_t *)"\x00\xff\x10", 3);
 	ddb_json_close(&json, '}');
 	static const char expected[] =
-	        "{\"s\":\"a\\\"b\",\"i\":-9223372036854775808,\"t\":true,\"f\":false,\"b\":\"AP8Q\"}";
+		"{\"s\":\"a\\\"b\",\"i\":-9223372036854775808,\"t\":true,\"f\":false,\"b\":\"AP8Q\"}";
 	assert_int_equal(out.length, sizeof(expected) - 1);
 	assert_memory_equal(out.bytes, expected, out.length);
 }
@@ -585,18 +585,18 @@ static void test_writes_strings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_accepts),
-	        cmocka_unit_test(test_refuses),
-	        cmocka_unit_test(test_limits),
-	        cmocka_unit_test(test_top_level_numbers),
-	        cmocka_unit_test(test_number_text_limit),
-	        cmocka_unit_test(test_several_values),
-	        cmocka_unit_test(test_whole_texts),
-	        cmocka_unit_test(test_memory),
-	        cmocka_unit_test(test_random),
-	        cmocka_unit_test(test_writes_pretty),
-	        cmocka_unit_test(test_writes_members),
-	        cmocka_unit_test(test_writes_strings),
+		cmocka_unit_test(test_accepts),
+		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_top_level_numbers),
+		cmocka_unit_test(test_number_text_limit),
+		cmocka_unit_test(test_several_values),
+		cmocka_unit_test(test_whole_texts),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_writes_pretty),
+		cmocka_unit_test(test_writes_members),
+		cmocka_unit_test(test_writes_strings),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -381,7 +381,8 @@ static void deleted_meanwhile(void **state)
 	assert_string_equal(entry_at(dir, 0).name, ".table.json");
 	assert_non_null(entry_at(dir, 400).name);
 	assert_string_equal(entry_at(root, 0).name, "Simple");
-	check_code(fixture, fixture->engine->ops->delete_table(fixture->engine, "Simple", false, &fixture->err),
+	check_code(fixture,
+		fixture->engine->ops->delete_table(fixture->engine, "Simple", false, &fixture->err),
 		__LINE__);
 	map_tell_path(fixture->map, "Simple", UINT64_MAX, NULL);
 	assert_null(entry_at(dir, 401).name);

@@ -253,7 +253,8 @@ HELPER struct ddb_definition *definition_of(struct fixture *fixture, const char 
 		parts[count].name_length = (uint32_t)(colon - part);
 		parts[count].type = (enum ddb_type)(strchr(letters, colon[1]) - letters);
 		part = strchr(part, ',');
-		part += part != NULL;
+		if (part)
+			part++;
 	}
 	assert_ok(fixture,
 		ddb_definition_simple(&parts[0], count > 1 ? &parts[1] : NULL, &definition, &fixture->err));

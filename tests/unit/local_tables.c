@@ -57,7 +57,8 @@ static void refuses_names_and_absence(void **state)
 		f, OP(f->engine, describe_table, "Nobody", &table, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
 	assert_refused(
 		f, OP(f->engine, count_table, "Nobody", &counted, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
-	assert_refused(f, OP(f->engine, delete_table, "Nobody", false, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
+	assert_refused(
+		f, OP(f->engine, delete_table, "Nobody", false, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
 	assert_refused(f, OP(f->engine, update_table, "Nobody", definition, &f->err), DDB_RESOURCE_NOT_FOUND,
 		missing);
 	assert_refused(f, OP(f->engine, settle_table, "Nobody", DDB_PROVISIONAL_SIMPLE, &f->err),

@@ -48,43 +48,43 @@ static int order(const struct ddb_number *a, const struct ddb_number *b)
 static void test_canonical_text(void **state)
 {
 	static const char *const cases[][2] = {
-	        {"0", "0"},
-	        {"-0", "0"},
-	        {"+0", "0"},
-	        {"0.000", "0"},
-	        {"000", "0"},
-	        {"-0.0e5", "0"},
-	        {"0.0e126", "0"},
-	        {"0e125", "0"},
-	        {"0e-130", "0"},
-	        {"1", "1"},
-	        {"-1", "-1"},
-	        {"+3", "3"},
-	        {".123", "0.123"},
-	        {".5", "0.5"},
-	        {"1.", "1"},
-	        {"0001.23", "1.23"},
-	        {"1e+5", "100000"},
-	        {"1E5", "100000"},
-	        {"1e3", "1000"},
-	        {"1.10", "1.1"},
-	        {"100", "100"},
-	        {"-0.001", "-0.001"},
-	        {"12e-1", "1.2"},
-	        {"1e-1", "0.1"},
-	        {"10e-1", "1"},
-	        {"99", "99"},
-	        {"123456789.987654321", "123456789.987654321"},
-	        {"1.00000000000000000000000000000000000000000", "1"},
-	        {DIGITS_38, DIGITS_38},
-	        {"-" DIGITS_38, "-" DIGITS_38},
-	        {DIGITS_38 "000", DIGITS_38 "000"},
-	        {"0." DIGITS_38, "0." DIGITS_38},
-	        {"1e0000000000000000000000000000000000002", "100"},
-	        {"000000000000000000000000000000000000000000000000001", "1"},
-	        {"10000000000000000000000000000000000000000", "10000000000000000000000000000000000000000"},
-	        {"1.2345678901234567890123456789012345678", "1.2345678901234567890123456789012345678"},
-	        {"12.345678901234567890123456789012345678", "12.345678901234567890123456789012345678"},
+		{"0", "0"},
+		{"-0", "0"},
+		{"+0", "0"},
+		{"0.000", "0"},
+		{"000", "0"},
+		{"-0.0e5", "0"},
+		{"0.0e126", "0"},
+		{"0e125", "0"},
+		{"0e-130", "0"},
+		{"1", "1"},
+		{"-1", "-1"},
+		{"+3", "3"},
+		{".123", "0.123"},
+		{".5", "0.5"},
+		{"1.", "1"},
+		{"0001.23", "1.23"},
+		{"1e+5", "100000"},
+		{"1E5", "100000"},
+		{"1e3", "1000"},
+		{"1.10", "1.1"},
+		{"100", "100"},
+		{"-0.001", "-0.001"},
+		{"12e-1", "1.2"},
+		{"1e-1", "0.1"},
+		{"10e-1", "1"},
+		{"99", "99"},
+		{"123456789.987654321", "123456789.987654321"},
+		{"1.00000000000000000000000000000000000000000", "1"},
+		{DIGITS_38, DIGITS_38},
+		{"-" DIGITS_38, "-" DIGITS_38},
+		{DIGITS_38 "000", DIGITS_38 "000"},
+		{"0." DIGITS_38, "0." DIGITS_38},
+		{"1e0000000000000000000000000000000000002", "100"},
+		{"000000000000000000000000000000000000000000000000001", "1"},
+		{"10000000000000000000000000000000000000000", "10000000000000000000000000000000000000000"},
+		{"1.2345678901234567890123456789012345678", "1.2345678901234567890123456789012345678"},
+		{"12.345678901234567890123456789012345678", "12.345678901234567890123456789012345678"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -117,46 +117,46 @@ static void test_extremes(void **state)
 static void test_refusals(void **state)
 {
 	static const char *const cases[][2] = {
-	        {"", SYNTAX},
-	        {"NaN", SYNTAX ": NaN"},
-	        {"Infinity", SYNTAX ": Infinity"},
-	        {" 1", SYNTAX ":  1"},
-	        {"1 ", SYNTAX ": 1 "},
-	        {".", SYNTAX ": ."},
-	        {"-", SYNTAX ": -"},
-	        {"+", SYNTAX ": +"},
-	        {"--1", SYNTAX ": --1"},
-	        {"e5", SYNTAX ": e5"},
-	        {".e5", SYNTAX ": .e5"},
-	        {"1e", SYNTAX ": 1e"},
-	        {"1e+", SYNTAX ": 1e+"},
-	        {"1e1.5", SYNTAX ": 1e1.5"},
-	        {"1.2.3", SYNTAX ": 1.2.3"},
-	        {"0x10", SYNTAX ": 0x10"},
-	        {"1,5", SYNTAX ": 1,5"},
-	        {"1e126", OVERFLOW},
-	        {"-1e126", OVERFLOW},
-	        {"10e125", OVERFLOW},
-	        {"0e126", OVERFLOW},
-	        {"1e-131", UNDERFLOW},
-	        {"0.1e-130", UNDERFLOW},
-	        {"-9e-131", UNDERFLOW},
-	        {"0e-131", UNDERFLOW},
-	        {"1e100000000", OVERFLOW},
-	        {"1e-100000000", UNDERFLOW},
-	        {"1e99999999999999999999999999", OVERFLOW},
-	        {"1e-99999999999999999999999999", UNDERFLOW},
-	        {DIGITS_38 "9", DIGITS},
-	        {DIGITS_38 ".1", DIGITS},
-	        {"1." DIGITS_38, DIGITS},
-	        {"1.000000000000000000000000000000000000001", DIGITS},
+		{"", SYNTAX},
+		{"NaN", SYNTAX ": NaN"},
+		{"Infinity", SYNTAX ": Infinity"},
+		{" 1", SYNTAX ":  1"},
+		{"1 ", SYNTAX ": 1 "},
+		{".", SYNTAX ": ."},
+		{"-", SYNTAX ": -"},
+		{"+", SYNTAX ": +"},
+		{"--1", SYNTAX ": --1"},
+		{"e5", SYNTAX ": e5"},
+		{".e5", SYNTAX ": .e5"},
+		{"1e", SYNTAX ": 1e"},
+		{"1e+", SYNTAX ": 1e+"},
+		{"1e1.5", SYNTAX ": 1e1.5"},
+		{"1.2.3", SYNTAX ": 1.2.3"},
+		{"0x10", SYNTAX ": 0x10"},
+		{"1,5", SYNTAX ": 1,5"},
+		{"1e126", OVERFLOW},
+		{"-1e126", OVERFLOW},
+		{"10e125", OVERFLOW},
+		{"0e126", OVERFLOW},
+		{"1e-131", UNDERFLOW},
+		{"0.1e-130", UNDERFLOW},
+		{"-9e-131", UNDERFLOW},
+		{"0e-131", UNDERFLOW},
+		{"1e100000000", OVERFLOW},
+		{"1e-100000000", UNDERFLOW},
+		{"1e99999999999999999999999999", OVERFLOW},
+		{"1e-99999999999999999999999999", UNDERFLOW},
+		{DIGITS_38 "9", DIGITS},
+		{DIGITS_38 ".1", DIGITS},
+		{"1." DIGITS_38, DIGITS},
+		{"1.000000000000000000000000000000000000001", DIGITS},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ddb_number ret = {.length = 77};
 		struct ddb_error err = {0};
 		assert_int_equal(
-		        ddb_number_read(cases[i][0], strlen(cases[i][0]), &ret, &err), DDB_VALIDATION);
+			ddb_number_read(cases[i][0], strlen(cases[i][0]), &ret, &err), DDB_VALIDATION);
 		assert_int_equal(err.code, DDB_VALIDATION);
 		assert_string_equal(err.message, cases[i][1]);
 		assert_int_equal(ret.length, 77);
@@ -195,9 +195,9 @@ static void test_long_texts(void **state)
 static void test_order(void **state)
 {
 	static const char *const rising[] = {"-9e125", "-1e125", "-1000", "-100.5", "-100", "-99", "-10",
-	        "-9.99", "-2", "-1.5", "-1.05", "-1.005", "-1", "-0.5", "-0.1", "-0.01", "-1e-129",
-	        "-1.5e-130", "-1e-130", "0", "1e-130", "1.5e-130", "1e-129", "0.01", "0.1", "0.5", "1",
-	        "1.005", "1.05", "1.5", "2", "9.99", "10", "99", "100", "100.5", "1000", "1e125", "9e125"};
+		"-9.99", "-2", "-1.5", "-1.05", "-1.005", "-1", "-0.5", "-0.1", "-0.01", "-1e-129",
+		"-1.5e-130", "-1e-130", "0", "1e-130", "1.5e-130", "1e-129", "0.01", "0.1", "0.5", "1",
+		"1.005", "1.05", "1.5", "2", "9.99", "10", "99", "100", "100.5", "1000", "1e125", "9e125"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rising) / sizeof(rising[0]); i++) {
 		for (size_t j = 0; j < sizeof(rising) / sizeof(rising[0]); j++) {
@@ -213,9 +213,9 @@ static void test_size(void **state)
 		const char *text;
 		size_t size;
 	} cases[] = {{"0", 1}, {"1", 2}, {"-1", 3}, {"1E125", 2}, {"3.14159", 5}, {"123456", 4},
-	        {"0.0000001", 2}, {"100.5", 4}, {"0.00123", 3}, {"-0.00123", 4}, {"100", 2}, {"120", 2},
-	        {"1.001", 4}, {"99", 2}, {DIGITS_38, 20}, {"-" DIGITS_38, 21},
-	        {"1.2345678901234567890123456789012345678", 21}};
+		{"0.0000001", 2}, {"100.5", 4}, {"0.00123", 3}, {"-0.00123", 4}, {"100", 2}, {"120", 2},
+		{"1.001", 4}, {"99", 2}, {DIGITS_38, 20}, {"-" DIGITS_38, 21},
+		{"1.2345678901234567890123456789012345678", 21}};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ddb_number value = number(cases[i].text);
@@ -230,29 +230,29 @@ static void test_valid(void **state)
 		size_t length;
 		bool valid;
 	} cases[] = {
-	        {"", 0, false},
-	        {"\x80", 1, true},
-	        {"\x81", 1, false},
-	        {"\x7f", 1, false},
-	        {"\xc1\x02", 2, true},
-	        {"\xc1\x01", 2, false},         /* first digit 0 */
-	        {"\xc1\x00", 2, false},         /* no digit */
-	        {"\xc1\x65", 2, false},         /* 100 */
-	        {"\xc1\x02\x01", 3, false},     /* trailing 0 */
-	        {"\xc1\x02\x01\x02", 4, true},  /* 1.0001 */
-	        {"\x3e\x64\x66", 3, true},      /* -1 */
-	        {"\x3e\x64", 2, false},         /* without terminator */
-	        {"\x3e\x66", 2, false},         /* only the terminator */
-	        {"\x3e\x65\x66", 3, false},     /* -0 */
-	        {"\x3e\x01\x66", 3, false},     /* -100 as a digit */
-	        {"\x3e\x64\x66\x66", 4, false}, /* terminator as a digit */
-	        {"\x80\x02", 2, true},          /* 1e-130 */
-	        {"\x7f\x64\x66", 3, true},
+		{"", 0, false},
+		{"\x80", 1, true},
+		{"\x81", 1, false},
+		{"\x7f", 1, false},
+		{"\xc1\x02", 2, true},
+		{"\xc1\x01", 2, false},         /* first digit 0 */
+		{"\xc1\x00", 2, false},         /* no digit */
+		{"\xc1\x65", 2, false},         /* 100 */
+		{"\xc1\x02\x01", 3, false},     /* trailing 0 */
+		{"\xc1\x02\x01\x02", 4, true},  /* 1.0001 */
+		{"\x3e\x64\x66", 3, true},      /* -1 */
+		{"\x3e\x64", 2, false},         /* without terminator */
+		{"\x3e\x66", 2, false},         /* only the terminator */
+		{"\x3e\x65\x66", 3, false},     /* -0 */
+		{"\x3e\x01\x66", 3, false},     /* -100 as a digit */
+		{"\x3e\x64\x66\x66", 4, false}, /* terminator as a digit */
+		{"\x80\x02", 2, true},          /* 1e-130 */
+		{"\x7f\x64\x66", 3, true},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(
-		        ddb_number_valid((const uint8_t *)cases[i].bytes, cases[i].length), cases[i].valid);
+			ddb_number_valid((const uint8_t *)cases[i].bytes, cases[i].length), cases[i].valid);
 	uint8_t bytes[32];
 	memset(bytes, 12, sizeof(bytes));
 	bytes[0] = 0xc1;
@@ -415,7 +415,7 @@ static void test_random(void **state)
 			b.negative = !b.negative;
 		struct plain exact = add_plain(&a, &b);
 		enum ddb_code code = minus ? ddb_number_subtract(&first, &second, &sum, &err)
-		                           : ddb_number_add(&first, &second, &sum, &err);
+					   : ddb_number_add(&first, &second, &sum, &err);
 		if (refusal(&exact)) {
 			assert_int_equal(code, DDB_VALIDATION);
 			assert_string_equal(err.message, refusal(&exact));
@@ -471,9 +471,9 @@ static void test_sums(void **state)
 static void test_integers(void **state)
 {
 	static const int64_t cases[] = {0, 1, -1, 9, 10, 99, 100, 101, -100, 12345, 1000000, INT64_MAX,
-	        INT64_MIN, INT64_MAX - 1, INT64_MIN + 1, 1000000000000000000, -1000000000000000000};
+		INT64_MIN, INT64_MAX - 1, INT64_MIN + 1, 1000000000000000000, -1000000000000000000};
 	static const char *const others[] = {"0.5", "-1.5", "9223372036854775808", "-9223372036854775809",
-	        "1e19", "-1e19", "1e125", "1e-130", "92233720368547758070"};
+		"1e19", "-1e19", "1e125", "1e-130", "92233720368547758070"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ddb_number value;
@@ -497,17 +497,17 @@ static void test_integers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_canonical_text),
-	        cmocka_unit_test(test_extremes),
-	        cmocka_unit_test(test_refusals),
-	        cmocka_unit_test(test_long_texts),
-	        cmocka_unit_test(test_order),
-	        cmocka_unit_test(test_size),
-	        cmocka_unit_test(test_valid),
-	        cmocka_unit_test(test_valid_bytes_round_trip),
-	        cmocka_unit_test(test_random),
-	        cmocka_unit_test(test_sums),
-	        cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_canonical_text),
+		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_valid),
+		cmocka_unit_test(test_valid_bytes_round_trip),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_integers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,27 +87,27 @@ static void test_format(void **state)
 {
 	(void)state;
 	static const char expected[] = "\x01\x07\x06"
-	                               "\x01"
-	                               "a"
-	                               "\x01\x02hi"
-	                               "\x01"
-	                               "b"
-	                               "\x02\x02\xc1\x08"
-	                               "\x01"
-	                               "c"
-	                               "\x06\x02\x04\x01\x05"
-	                               "\x01"
-	                               "d"
-	                               "\x08\x02\x01x\x01y"
-	                               "\x01"
-	                               "e"
-	                               "\x03\x01\xff"
-	                               "\x02"
-	                               "ee"
-	                               "\x07\x00";
+				       "\x01"
+				       "a"
+				       "\x01\x02hi"
+				       "\x01"
+				       "b"
+				       "\x02\x02\xc1\x08"
+				       "\x01"
+				       "c"
+				       "\x06\x02\x04\x01\x05"
+				       "\x01"
+				       "d"
+				       "\x08\x02\x01x\x01y"
+				       "\x01"
+				       "e"
+				       "\x03\x01\xff"
+				       "\x02"
+				       "ee"
+				       "\x07\x00";
 	struct ddb_value value = item(
-	        "{\"b\":{\"N\":\"7\"},\"a\":{\"S\":\"hi\"},\"c\":{\"L\":[{\"BOOL\":true},{\"NULL\":true}]},"
-	        "\"d\":{\"SS\":[\"y\",\"x\"]},\"e\":{\"B\":\"/w==\"},\"ee\":{\"M\":{}}}");
+		"{\"b\":{\"N\":\"7\"},\"a\":{\"S\":\"hi\"},\"c\":{\"L\":[{\"BOOL\":true},{\"NULL\":true}]},"
+		"\"d\":{\"SS\":[\"y\",\"x\"]},\"e\":{\"B\":\"/w==\"},\"ee\":{\"M\":{}}}");
 	DDB_BUFFER_AUTO struct ddb_buffer out;
 	ddb_buffer_init(&out, 4096);
 	ddb_record_write(&value, &out);
@@ -115,8 +115,8 @@ static void test_format(void **state)
 	assert_memory_equal(out.bytes, expected, out.length);
 	struct ddb_value back;
 	assert_int_equal(
-	        ddb_record_read(&arena, (const uint8_t *)expected, sizeof(expected) - 1, &back, NULL),
-	        DDB_OK);
+		ddb_record_read(&arena, (const uint8_t *)expected, sizeof(expected) - 1, &back, NULL),
+		DDB_OK);
 	assert_true(ddb_value_equal(&value, &back));
 	/* No copy of strings is made. */
 	assert_ptr_equal(back.attributes[0].name, expected + 4);
@@ -134,59 +134,59 @@ static void test_damage(void **state)
 		const char *bytes;
 		size_t length;
 	} cases[] = {
-	        DAMAGED(""),
-	        DAMAGED("\x00\x05"), /* versions */
-	        DAMAGED("\x02\x05"),
-	        DAMAGED("\x01"),
-	        DAMAGED("\x01\x00"), /* types */
-	        DAMAGED("\x01\x0b"),
-	        DAMAGED("\x01\xff"),
-	        DAMAGED("\x01\x05\x05"), /* more behind the value */
-	        DAMAGED("\x01\x01\x02"
-	                "a"), /* cut */
-	        DAMAGED("\x01\x01"),
-	        DAMAGED("\x01\x01\xff"),
-	        DAMAGED("\x01\x01\x81\x00"
-	                "a"), /* a length not in its shortest form */
-	        DAMAGED("\x01\x01\x80\x00"),
-	        DAMAGED("\x01\x01\xff\xff\xff\xff\x1f"), /* above 32 bits */
-	        DAMAGED("\x01\x01\x80\x80\x80\x80\x80\x01"),
-	        DAMAGED("\x01\x01\xff\xff\xff\xff\x0f"), /* longer than the record */
-	        DAMAGED("\x01\x01\x01\xff"),             /* UTF-8 */
-	        DAMAGED("\x01\x01\x02\xc3("),
-	        DAMAGED("\x01\x02\x00"), /* numbers */
-	        DAMAGED("\x01\x02\x02\xc1\x01"),
-	        DAMAGED("\x01\x02\x17\xc1\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02"
-	                "\x02\x02\x02\x02\x02"),
-	        DAMAGED("\x01\x04"), /* booleans */
-	        DAMAGED("\x01\x04\x02"),
-	        DAMAGED("\x01\x06\x02\x05"), /* fewer elements than said */
-	        DAMAGED("\x01\x06\xff\xff\xff\xff\x0f\x05"),
-	        DAMAGED("\x01\x07\x02\x01"
-	                "b\x05\x01"
-	                "a\x05"), /* disorder */
-	        DAMAGED("\x01\x07\x02\x01"
-	                "a\x05\x01"
-	                "a\x05"), /* twice */
-	        DAMAGED("\x01\x07\x02\x02"
-	                "ab\x05\x01"
-	                "a\x05"),
-	        DAMAGED("\x01\x07\x01\x01\x80\x05"),          /* UTF-8 of a name */
-	        DAMAGED("\x01\x06\x01\x07\x01\x02\xffp\x05"), /* a stand-in's name in a nested map */
-	        DAMAGED("\x01\x08\x00"),                      /* empty sets */
-	        DAMAGED("\x01\x09\x00"),
-	        DAMAGED("\x01\x0a\x00"),
-	        DAMAGED("\x01\x08\x02\x01"
-	                "b\x01"
-	                "a"),
-	        DAMAGED("\x01\x08\x02\x01"
-	                "a\x01"
-	                "a"),
-	        DAMAGED("\x01\x08\x01\x01\xff"),
-	        DAMAGED("\x01\x09\x02\x02\xc1\x03\x02\xc1\x02"), /* 2, 1 */
-	        DAMAGED("\x01\x09\x01\x01"
-	                "1"),
-	        DAMAGED("\x01\x0a\x02\x01\x80\x01\x7f"),
+		DAMAGED(""),
+		DAMAGED("\x00\x05"), /* versions */
+		DAMAGED("\x02\x05"),
+		DAMAGED("\x01"),
+		DAMAGED("\x01\x00"), /* types */
+		DAMAGED("\x01\x0b"),
+		DAMAGED("\x01\xff"),
+		DAMAGED("\x01\x05\x05"), /* more behind the value */
+		DAMAGED("\x01\x01\x02"
+			"a"), /* cut */
+		DAMAGED("\x01\x01"),
+		DAMAGED("\x01\x01\xff"),
+		DAMAGED("\x01\x01\x81\x00"
+			"a"), /* a length not in its shortest form */
+		DAMAGED("\x01\x01\x80\x00"),
+		DAMAGED("\x01\x01\xff\xff\xff\xff\x1f"), /* above 32 bits */
+		DAMAGED("\x01\x01\x80\x80\x80\x80\x80\x01"),
+		DAMAGED("\x01\x01\xff\xff\xff\xff\x0f"), /* longer than the record */
+		DAMAGED("\x01\x01\x01\xff"),             /* UTF-8 */
+		DAMAGED("\x01\x01\x02\xc3("),
+		DAMAGED("\x01\x02\x00"), /* numbers */
+		DAMAGED("\x01\x02\x02\xc1\x01"),
+		DAMAGED("\x01\x02\x17\xc1\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02"
+			"\x02\x02\x02\x02\x02"),
+		DAMAGED("\x01\x04"), /* booleans */
+		DAMAGED("\x01\x04\x02"),
+		DAMAGED("\x01\x06\x02\x05"), /* fewer elements than said */
+		DAMAGED("\x01\x06\xff\xff\xff\xff\x0f\x05"),
+		DAMAGED("\x01\x07\x02\x01"
+			"b\x05\x01"
+			"a\x05"), /* disorder */
+		DAMAGED("\x01\x07\x02\x01"
+			"a\x05\x01"
+			"a\x05"), /* twice */
+		DAMAGED("\x01\x07\x02\x02"
+			"ab\x05\x01"
+			"a\x05"),
+		DAMAGED("\x01\x07\x01\x01\x80\x05"),          /* UTF-8 of a name */
+		DAMAGED("\x01\x06\x01\x07\x01\x02\xffp\x05"), /* a stand-in's name in a nested map */
+		DAMAGED("\x01\x08\x00"),                      /* empty sets */
+		DAMAGED("\x01\x09\x00"),
+		DAMAGED("\x01\x0a\x00"),
+		DAMAGED("\x01\x08\x02\x01"
+			"b\x01"
+			"a"),
+		DAMAGED("\x01\x08\x02\x01"
+			"a\x01"
+			"a"),
+		DAMAGED("\x01\x08\x01\x01\xff"),
+		DAMAGED("\x01\x09\x02\x02\xc1\x03\x02\xc1\x02"), /* 2, 1 */
+		DAMAGED("\x01\x09\x01\x01"
+			"1"),
+		DAMAGED("\x01\x0a\x02\x01\x80\x01\x7f"),
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -207,8 +207,8 @@ static void test_stand_in_names(void **state)
 {
 	(void)state;
 	struct ddb_attribute attributes[] = {{.name = "z", .name_length = 1, .value = ddb_null()},
-	        {.name = "\xffpk", .name_length = 3, .value = ddb_string("a", 1)},
-	        {.name = "\xffsk", .name_length = 3, .value = ddb_string("b", 1)}};
+		{.name = "\xffpk", .name_length = 3, .value = ddb_string("a", 1)},
+		{.name = "\xffsk", .name_length = 3, .value = ddb_string("b", 1)}};
 	struct ddb_value value = {.type = DDB_M, .count = 3, .attributes = attributes};
 	check_round_trip(&value);
 }
@@ -307,13 +307,13 @@ static void test_changed_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_round_trips),
-	        cmocka_unit_test(test_format),
-	        cmocka_unit_test(test_damage),
-	        cmocka_unit_test(test_stand_in_names),
-	        cmocka_unit_test(test_nesting),
-	        cmocka_unit_test(test_memory),
-	        cmocka_unit_test(test_changed_bytes),
+		cmocka_unit_test(test_round_trips),
+		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_stand_in_names),
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_changed_bytes),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -31,7 +31,7 @@ static struct fake {
 } fake;
 
 static enum ddb_code answer(struct ddb_engine *engine, const char *method, const void *asked, const void *ret,
-        struct ddb_error *err)
+	struct ddb_error *err)
 {
 	assert_ptr_equal(engine, &fake.engine);
 	__atomic_add_fetch(&fake.calls, 1, __ATOMIC_RELAXED);
@@ -48,14 +48,14 @@ static void fake_close(struct ddb_engine *e)
 }
 
 static enum ddb_code fake_create(
-        struct ddb_engine *e, const char *name, struct ddb_definition *d, struct ddb_error *err)
+	struct ddb_engine *e, const char *name, struct ddb_definition *d, struct ddb_error *err)
 {
 	(void)d;
 	return answer(e, "create_table", name, NULL, err);
 }
 
 static enum ddb_code fake_describe(
-        struct ddb_engine *e, const char *name, struct ddb_table **ret, struct ddb_error *err)
+	struct ddb_engine *e, const char *name, struct ddb_table **ret, struct ddb_error *err)
 {
 	(void)e;
 	(void)name;
@@ -66,7 +66,7 @@ static enum ddb_code fake_describe(
 }
 
 static enum ddb_code fake_count(
-        struct ddb_engine *e, const char *name, struct ddb_table_counts *ret, struct ddb_error *err)
+	struct ddb_engine *e, const char *name, struct ddb_table_counts *ret, struct ddb_error *err)
 {
 	enum ddb_code code = answer(e, "count_table", name, ret, err);
 	if (!code)
@@ -75,7 +75,7 @@ static enum ddb_code fake_count(
 }
 
 static enum ddb_code fake_update(
-        struct ddb_engine *e, const char *name, struct ddb_definition *d, struct ddb_error *err)
+	struct ddb_engine *e, const char *name, struct ddb_definition *d, struct ddb_error *err)
 {
 	(void)d;
 	return answer(e, "update_table", name, NULL, err);
@@ -89,7 +89,7 @@ static enum ddb_code fake_delete_table(
 }
 
 static enum ddb_code fake_list(struct ddb_engine *e, struct ddb_arena *arena, const char *after,
-        uint32_t limit, struct ddb_table_names *ret, struct ddb_error *err)
+	uint32_t limit, struct ddb_table_names *ret, struct ddb_error *err)
 {
 	(void)arena;
 	assert_int_equal(limit, 9);
@@ -98,20 +98,20 @@ static enum ddb_code fake_list(struct ddb_engine *e, struct ddb_arena *arena, co
 }
 
 static enum ddb_code fake_settle(
-        struct ddb_engine *e, const char *name, enum ddb_provisional kind, struct ddb_error *err)
+	struct ddb_engine *e, const char *name, enum ddb_provisional kind, struct ddb_error *err)
 {
 	assert_int_equal(kind, DDB_PROVISIONAL_COMPOSITE);
 	return answer(e, "settle_table", name, NULL, err);
 }
 
 static enum ddb_code fake_define(
-        struct ddb_engine *e, const struct ddb_define_table *r, struct ddb_error *err)
+	struct ddb_engine *e, const struct ddb_define_table *r, struct ddb_error *err)
 {
 	return answer(e, "define_table", r, NULL, err);
 }
 
 static enum ddb_code fake_put(
-        struct ddb_engine *e, const struct ddb_put_item *r, struct ddb_put_result *ret, struct ddb_error *err)
+	struct ddb_engine *e, const struct ddb_put_item *r, struct ddb_put_result *ret, struct ddb_error *err)
 {
 	enum ddb_code code = answer(e, "put_item", r, ret, err);
 	if (!code)
@@ -120,7 +120,7 @@ static enum ddb_code fake_put(
 }
 
 static enum ddb_code fake_put_many(struct ddb_engine *e, const struct ddb_put_many *r,
-        struct ddb_put_many_result *ret, struct ddb_error *err)
+	struct ddb_put_many_result *ret, struct ddb_error *err)
 {
 	enum ddb_code code = answer(e, "put_many", r, ret, err);
 	if (code != DDB_RESOURCE_NOT_FOUND)
@@ -129,7 +129,7 @@ static enum ddb_code fake_put_many(struct ddb_engine *e, const struct ddb_put_ma
 }
 
 static enum ddb_code fake_get(struct ddb_engine *e, struct ddb_arena *arena, const struct ddb_get_item *r,
-        struct ddb_get_result *ret, struct ddb_error *err)
+	struct ddb_get_result *ret, struct ddb_error *err)
 {
 	(void)arena;
 	enum ddb_code code = answer(e, "get_item", r, ret, err);
@@ -139,7 +139,7 @@ static enum ddb_code fake_get(struct ddb_engine *e, struct ddb_arena *arena, con
 }
 
 static enum ddb_code fake_delete(struct ddb_engine *e, const struct ddb_delete_item *r,
-        struct ddb_delete_result *ret, struct ddb_error *err)
+	struct ddb_delete_result *ret, struct ddb_error *err)
 {
 	enum ddb_code code = answer(e, "delete_item", r, ret, err);
 	if (!code)
@@ -148,7 +148,7 @@ static enum ddb_code fake_delete(struct ddb_engine *e, const struct ddb_delete_i
 }
 
 static enum ddb_code fake_update_item(struct ddb_engine *e, const struct ddb_update_item *r,
-        struct ddb_put_result *ret, struct ddb_error *err)
+	struct ddb_put_result *ret, struct ddb_error *err)
 {
 	enum ddb_code code = answer(e, "update_item", r, ret, err);
 	if (!code)
@@ -167,7 +167,7 @@ static enum ddb_code fake_mtime(struct ddb_engine *e, const struct ddb_set_mtime
 }
 
 static enum ddb_code fake_query(struct ddb_engine *e, struct ddb_arena *arena, const struct ddb_query *r,
-        struct ddb_page *ret, struct ddb_error *err)
+	struct ddb_page *ret, struct ddb_error *err)
 {
 	(void)arena;
 	enum ddb_code code = answer(e, "query", r, ret, err);
@@ -177,7 +177,7 @@ static enum ddb_code fake_query(struct ddb_engine *e, struct ddb_arena *arena, c
 }
 
 static enum ddb_code fake_partitions(struct ddb_engine *e, struct ddb_arena *arena,
-        const struct ddb_list_partitions *r, struct ddb_partitions *ret, struct ddb_error *err)
+	const struct ddb_list_partitions *r, struct ddb_partitions *ret, struct ddb_error *err)
 {
 	(void)arena;
 	enum ddb_code code = answer(e, "list_partitions", r, ret, err);
@@ -187,21 +187,21 @@ static enum ddb_code fake_partitions(struct ddb_engine *e, struct ddb_arena *are
 }
 
 static enum ddb_code fake_partition(struct ddb_engine *e, const char *table, const struct ddb_value *key,
-        struct ddb_partition *ret, struct ddb_error *err)
+	struct ddb_partition *ret, struct ddb_error *err)
 {
 	(void)table;
 	return answer(e, "get_partition", key, ret, err);
 }
 
 static enum ddb_code fake_alias(struct ddb_engine *e, struct ddb_arena *arena, const struct ddb_find_alias *r,
-        struct ddb_value *ret, struct ddb_error *err)
+	struct ddb_value *ret, struct ddb_error *err)
 {
 	(void)arena;
 	return answer(e, "find_alias", r, ret, err);
 }
 
 static enum ddb_code fake_scratch_create(struct ddb_engine *e, const struct ddb_scratch_name *name,
-        uint32_t mode, bool exclusive, struct ddb_scratch_meta *ret, struct ddb_error *err)
+	uint32_t mode, bool exclusive, struct ddb_scratch_meta *ret, struct ddb_error *err)
 {
 	assert_int_equal(mode, 0644);
 	assert_true(exclusive);
@@ -209,13 +209,13 @@ static enum ddb_code fake_scratch_create(struct ddb_engine *e, const struct ddb_
 }
 
 static enum ddb_code fake_scratch_stat(struct ddb_engine *e, const struct ddb_scratch_name *name,
-        struct ddb_scratch_meta *ret, struct ddb_error *err)
+	struct ddb_scratch_meta *ret, struct ddb_error *err)
 {
 	return answer(e, "scratch_stat", name, ret, err);
 }
 
 static enum ddb_code fake_scratch_read(struct ddb_engine *e, const struct ddb_scratch_name *name,
-        uint64_t offset, void *buffer, size_t length, size_t *ret_length, struct ddb_error *err)
+	uint64_t offset, void *buffer, size_t length, size_t *ret_length, struct ddb_error *err)
 {
 	(void)buffer;
 	assert_int_equal(offset, 10);
@@ -227,7 +227,7 @@ static enum ddb_code fake_scratch_read(struct ddb_engine *e, const struct ddb_sc
 }
 
 static enum ddb_code fake_scratch_write(struct ddb_engine *e, const struct ddb_scratch_name *name,
-        uint64_t offset, const void *bytes, size_t length, struct ddb_error *err)
+	uint64_t offset, const void *bytes, size_t length, struct ddb_error *err)
 {
 	assert_int_equal(offset, 1);
 	assert_memory_equal(bytes, "abc", length);
@@ -235,14 +235,14 @@ static enum ddb_code fake_scratch_write(struct ddb_engine *e, const struct ddb_s
 }
 
 static enum ddb_code fake_scratch_truncate(
-        struct ddb_engine *e, const struct ddb_scratch_name *name, uint64_t size, struct ddb_error *err)
+	struct ddb_engine *e, const struct ddb_scratch_name *name, uint64_t size, struct ddb_error *err)
 {
 	assert_int_equal(size, 11);
 	return answer(e, "scratch_truncate", name, NULL, err);
 }
 
 static enum ddb_code fake_scratch_set(struct ddb_engine *e, const struct ddb_scratch_name *name,
-        int64_t mtime_ns, uint32_t mode, struct ddb_error *err)
+	int64_t mtime_ns, uint32_t mode, struct ddb_error *err)
 {
 	assert_int_equal(mtime_ns, 12);
 	assert_int_equal(mode, UINT32_MAX);
@@ -250,21 +250,21 @@ static enum ddb_code fake_scratch_set(struct ddb_engine *e, const struct ddb_scr
 }
 
 static enum ddb_code fake_scratch_remove(
-        struct ddb_engine *e, const struct ddb_scratch_name *name, struct ddb_error *err)
+	struct ddb_engine *e, const struct ddb_scratch_name *name, struct ddb_error *err)
 {
 	return answer(e, "scratch_remove", name, NULL, err);
 }
 
 static enum ddb_code fake_scratch_rename(struct ddb_engine *e, const struct ddb_scratch_name *from,
-        const struct ddb_scratch_name *to, bool no_replace, struct ddb_error *err)
+	const struct ddb_scratch_name *to, bool no_replace, struct ddb_error *err)
 {
 	assert_true(no_replace);
 	return answer(e, "scratch_rename", from, to, err);
 }
 
 static enum ddb_code fake_scratch_list(struct ddb_engine *e, struct ddb_arena *arena,
-        const uint8_t directory[DDB_DIRECTORY_ID_BYTES], const char *after, uint32_t limit,
-        struct ddb_scratch_page *ret, struct ddb_error *err)
+	const uint8_t directory[DDB_DIRECTORY_ID_BYTES], const char *after, uint32_t limit,
+	struct ddb_scratch_page *ret, struct ddb_error *err)
 {
 	(void)arena;
 	(void)after;
@@ -287,38 +287,38 @@ static void fake_status(struct ddb_engine *e, struct ddb_json_out *json)
 }
 
 static const struct ddb_engine_ops fake_ops = {
-        .name = "fake",
-        .close = fake_close,
-        .create_table = fake_create,
-        .describe_table = fake_describe,
-        .count_table = fake_count,
-        .update_table = fake_update,
-        .delete_table = fake_delete_table,
-        .list_tables = fake_list,
-        .settle_table = fake_settle,
-        .define_table = fake_define,
-        .put_item = fake_put,
-        .put_many = fake_put_many,
-        .get_item = fake_get,
-        .delete_item = fake_delete,
-        .update_item = fake_update_item,
-        .move_item = fake_move,
-        .set_mtime = fake_mtime,
-        .query = fake_query,
-        .list_partitions = fake_partitions,
-        .get_partition = fake_partition,
-        .find_alias = fake_alias,
-        .scratch_create = fake_scratch_create,
-        .scratch_stat = fake_scratch_stat,
-        .scratch_read = fake_scratch_read,
-        .scratch_write = fake_scratch_write,
-        .scratch_truncate = fake_scratch_truncate,
-        .scratch_set = fake_scratch_set,
-        .scratch_remove = fake_scratch_remove,
-        .scratch_rename = fake_scratch_rename,
-        .scratch_list = fake_scratch_list,
-        .sync = fake_sync,
-        .status = fake_status,
+	.name = "fake",
+	.close = fake_close,
+	.create_table = fake_create,
+	.describe_table = fake_describe,
+	.count_table = fake_count,
+	.update_table = fake_update,
+	.delete_table = fake_delete_table,
+	.list_tables = fake_list,
+	.settle_table = fake_settle,
+	.define_table = fake_define,
+	.put_item = fake_put,
+	.put_many = fake_put_many,
+	.get_item = fake_get,
+	.delete_item = fake_delete,
+	.update_item = fake_update_item,
+	.move_item = fake_move,
+	.set_mtime = fake_mtime,
+	.query = fake_query,
+	.list_partitions = fake_partitions,
+	.get_partition = fake_partition,
+	.find_alias = fake_alias,
+	.scratch_create = fake_scratch_create,
+	.scratch_stat = fake_scratch_stat,
+	.scratch_read = fake_scratch_read,
+	.scratch_write = fake_scratch_write,
+	.scratch_truncate = fake_scratch_truncate,
+	.scratch_set = fake_scratch_set,
+	.scratch_remove = fake_scratch_remove,
+	.scratch_rename = fake_scratch_rename,
+	.scratch_list = fake_scratch_list,
+	.sync = fake_sync,
+	.status = fake_status,
 };
 
 /* ---- One trace a test ---- */
@@ -356,13 +356,13 @@ static int tear_down(void **state)
 static void use_table(bool has_range, bool provisional)
 {
 	const struct ddb_key_attribute hash = {"id", 2, DDB_S}, range = {"at", 2, DDB_N},
-	                               stand_in = {DDB_PROVISIONAL_HASH, 3, DDB_S};
+				       stand_in = {DDB_PROVISIONAL_HASH, 3, DDB_S};
 	fake.table = calloc(1, sizeof *fake.table);
 	assert_non_null(fake.table);
 	fake.table->references = 1;
 	assert_int_equal(ddb_definition_simple(provisional ? &stand_in : &hash, has_range ? &range : NULL,
-	                         &fake.table->definition, NULL),
-	        DDB_OK);
+				 &fake.table->definition, NULL),
+		DDB_OK);
 }
 
 /* The file's text is the wanted lines; the file is emptied. */
@@ -379,9 +379,9 @@ static void expect(const char *wanted)
 }
 
 static struct ddb_attribute attributes[] = {
-        {"at", 2, {.type = DDB_N}},
-        {"id", 2, {.type = DDB_S}},
-        {"total", 5, {.type = DDB_S}},
+	{"at", 2, {.type = DDB_N}},
+	{"id", 2, {.type = DDB_S}},
+	{"total", 5, {.type = DDB_S}},
 };
 static struct ddb_value item(uint32_t count)
 {
@@ -404,7 +404,7 @@ static void test_put(void **state)
 	(void)state;
 	use_table(true, false);
 	const struct ddb_put_item put = {
-	        .table = "T", .item = item(3), .condition = DDB_IF_ABSENT, .consume = &scratch};
+		.table = "T", .item = item(3), .condition = DDB_IF_ABSENT, .consume = &scratch};
 	struct ddb_put_result result;
 	assert_int_equal(CALL(put_item, &put, &result, &traced.err), DDB_OK);
 	assert_ptr_equal(fake.asked, &put);
@@ -436,8 +436,8 @@ static void test_put_keyless(void **state)
 	const struct ddb_put_item put = {.table = "T", .item = item(1)};
 	struct ddb_put_result result;
 	static const char wanted[] =
-	        "{\"operation\":\"PutItem\",\"table\":\"T\",\"result\":\"ok\",\"replaced\":true,"
-	        "\"unchanged\":false}\n";
+		"{\"operation\":\"PutItem\",\"table\":\"T\",\"result\":\"ok\",\"replaced\":true,"
+		"\"unchanged\":false}\n";
 	assert_int_equal(CALL(put_item, &put, &result, &traced.err), DDB_OK);
 	expect(wanted);
 	use_table(true, false);
@@ -455,7 +455,7 @@ static void test_provisional_key(void **state)
 	use_table(false, true);
 	struct ddb_attribute key = {DDB_PROVISIONAL_HASH, 3, ddb_string("a", 1)};
 	const struct ddb_put_item put = {
-	        .table = "T", .item = {.type = DDB_M, .count = 1, .attributes = &key}};
+		.table = "T", .item = {.type = DDB_M, .count = 1, .attributes = &key}};
 	const struct ddb_get_item get = {.table = "T", .key = put.item, .meta_only = true};
 	struct ddb_put_result result;
 	struct ddb_get_result got;
@@ -494,7 +494,7 @@ static void test_items(void **state)
 	assert_int_equal(CALL(delete_item, &delete, &deleted, &traced.err), DDB_OK);
 	assert_true(deleted.existed);
 	const struct ddb_update_item update = {
-	        .table = "T", .key = item(2), .set = item(3), .condition = DDB_IF_PRESENT};
+		.table = "T", .key = item(2), .set = item(3), .condition = DDB_IF_PRESENT};
 	struct ddb_put_result updated;
 	assert_int_equal(CALL(update_item, &update, &updated, &traced.err), DDB_OK);
 	const struct ddb_move_item move = {.table = "T", .from = item(2), .to = item(1), .exchange = true};
@@ -536,18 +536,18 @@ static void test_queries(void **state)
 	assert_int_equal(CALL(find_alias, NULL, &alias, &value, &traced.err), DDB_OK);
 	char wanted[2048];
 	snprintf(wanted, sizeof wanted,
-	        "{\"operation\":\"Query\",\"table\":\"T\",\"partition\":{\"S\":\"a\"},\"keys_only\":true,"
-	        "\"backward\":true,"
-	        "\"result\":\"ok\",\"returned\":2,\"more\":false}\n"
-	        "{\"operation\":\"Scan\",\"table\":\"T\",\"result\":\"ok\",\"returned\":2,\"more\":false}\n"
-	        "{\"operation\":\"Scan\",\"table\":\"T\",\"result\":\"%s\"}\n"
-	        "{\"operation\":\"ListPartitions\",\"table\":\"T\",\"result\":\"ok\",\"returned\":4,\"more\":"
-	        "false}\n"
-	        "{\"operation\":\"GetPartition\",\"table\":\"T\",\"partition\":{\"S\":\"a\"},\"result\":"
-	        "\"ok\"}\n"
-	        "{\"operation\":\"FindAlias\",\"table\":\"T\",\"partition\":{\"S\":\"a\"},\"result\":\"ok\"}"
-	        "\n",
-	        ddb_error_row(DDB_DAMAGED)->name);
+		"{\"operation\":\"Query\",\"table\":\"T\",\"partition\":{\"S\":\"a\"},\"keys_only\":true,"
+		"\"backward\":true,"
+		"\"result\":\"ok\",\"returned\":2,\"more\":false}\n"
+		"{\"operation\":\"Scan\",\"table\":\"T\",\"result\":\"ok\",\"returned\":2,\"more\":false}\n"
+		"{\"operation\":\"Scan\",\"table\":\"T\",\"result\":\"%s\"}\n"
+		"{\"operation\":\"ListPartitions\",\"table\":\"T\",\"result\":\"ok\",\"returned\":4,\"more\":"
+		"false}\n"
+		"{\"operation\":\"GetPartition\",\"table\":\"T\",\"partition\":{\"S\":\"a\"},\"result\":"
+		"\"ok\"}\n"
+		"{\"operation\":\"FindAlias\",\"table\":\"T\",\"partition\":{\"S\":\"a\"},\"result\":\"ok\"}"
+		"\n",
+		ddb_error_row(DDB_DAMAGED)->name);
 	expect(wanted);
 }
 
@@ -592,8 +592,8 @@ static void test_scratch(void **state)
 {
 	(void)state;
 	const struct ddb_scratch_name odd = {.directory = {0xff},
-	        .name = "\xff"
-	                "a\xc3\xbc\xc3"};
+		.name = "\xff"
+			"a\xc3\xbc\xc3"};
 	struct ddb_scratch_meta meta;
 	struct ddb_scratch_page page;
 	size_t length = 0;
@@ -682,7 +682,7 @@ static void test_open(void **state)
 	       "{\"operation\":\"DeleteTable\",\"table\":\"U\",\"result\":\"ok\"}\n");
 	second = NULL;
 	assert_int_equal(
-	        ddb_trace_open(&fake.engine, "/nonexistent/trace", &second, &traced.err), DDB_VALIDATION);
+		ddb_trace_open(&fake.engine, "/nonexistent/trace", &second, &traced.err), DDB_VALIDATION);
 	assert_string_equal(traced.err.message, "cannot open /nonexistent/trace: No such file or directory");
 	assert_null(second);
 }
@@ -713,7 +713,7 @@ static void test_threads(void **state)
 	}
 	char wanted[400], line[400];
 	snprintf(wanted, sizeof wanted,
-	        "{\"operation\":\"DeleteTable\",\"table\":\"%s\",\"result\":\"ok\"}\n", name);
+		"{\"operation\":\"DeleteTable\",\"table\":\"%s\",\"result\":\"ok\"}\n", name);
 	FILE *file = fopen(traced.path, "r");
 	assert_non_null(file);
 	int lines = 0;
@@ -726,19 +726,19 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(test_put, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_put_refused, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_put_keyless, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_provisional_key, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_put_many, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_items, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_queries, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_tables, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_scratch, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_status, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_lost, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_put, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_put_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_put_keyless, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_provisional_key, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_put_many, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_items, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_queries, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_tables, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_scratch, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_status, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lost, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,23 +75,23 @@ static void assert_item_written(const struct ddb_value *item, const char *expect
 static void test_accepts(void **state)
 {
 	static const char *const cases[][2] = {
-	        {"{}", "{}"},
-	        {"{'a':{'S':''}}", "{'a':{'S':''}}"},
-	        {"{'b':{'S':'x'},'a':{'N':'1e3'}}", "{'a':{'N':'1000'},'b':{'S':'x'}}"},
-	        {"{'a':{'N':'+00.50'}}", "{'a':{'N':'0.5'}}"},
-	        {"{'a':{'B':''},'b':{'B':'AA=='},'c':{'B':'AAE='},'d':{'B':'+/8A'}}",
-	                "{'a':{'B':''},'b':{'B':'AA=='},'c':{'B':'AAE='},'d':{'B':'+/8A'}}"},
-	        {"{'a':{'BOOL':true},'b':{'BOOL':false},'c':{'NULL':true}}",
-	                "{'a':{'BOOL':true},'b':{'BOOL':false},'c':{'NULL':true}}"},
-	        {"{'a':{'L':[]},'b':{'M':{}}}", "{'a':{'L':[]},'b':{'M':{}}}"},
-	        {"{'a':{'L':[{'S':'1'},{'N':'2'},{'L':[{'NULL':true}]}]}}",
-	                "{'a':{'L':[{'S':'1'},{'N':'2'},{'L':[{'NULL':true}]}]}}"},
-	        {"{'a':{'M':{'y':{'S':'1'},'x':{'M':{'S':{'S':'S'}}}}}}",
-	                "{'a':{'M':{'x':{'M':{'S':{'S':'S'}}},'y':{'S':'1'}}}}"},
-	        {"{'a':{'SS':['b','','a']}}", "{'a':{'SS':['','a','b']}}"},
-	        {"{'a':{'NS':['10','9.0','-1']}}", "{'a':{'NS':['-1','9','10']}}"},
-	        {"{'a':{'BS':['/w==','AA==','']}}", "{'a':{'BS':['','AA==','/w==']}}"},
-	        {"{'a':{'S':'x','N':null}}", "{'a':{'S':'x'}}"},
+		{"{}", "{}"},
+		{"{'a':{'S':''}}", "{'a':{'S':''}}"},
+		{"{'b':{'S':'x'},'a':{'N':'1e3'}}", "{'a':{'N':'1000'},'b':{'S':'x'}}"},
+		{"{'a':{'N':'+00.50'}}", "{'a':{'N':'0.5'}}"},
+		{"{'a':{'B':''},'b':{'B':'AA=='},'c':{'B':'AAE='},'d':{'B':'+/8A'}}",
+			"{'a':{'B':''},'b':{'B':'AA=='},'c':{'B':'AAE='},'d':{'B':'+/8A'}}"},
+		{"{'a':{'BOOL':true},'b':{'BOOL':false},'c':{'NULL':true}}",
+			"{'a':{'BOOL':true},'b':{'BOOL':false},'c':{'NULL':true}}"},
+		{"{'a':{'L':[]},'b':{'M':{}}}", "{'a':{'L':[]},'b':{'M':{}}}"},
+		{"{'a':{'L':[{'S':'1'},{'N':'2'},{'L':[{'NULL':true}]}]}}",
+			"{'a':{'L':[{'S':'1'},{'N':'2'},{'L':[{'NULL':true}]}]}}"},
+		{"{'a':{'M':{'y':{'S':'1'},'x':{'M':{'S':{'S':'S'}}}}}}",
+			"{'a':{'M':{'x':{'M':{'S':{'S':'S'}}},'y':{'S':'1'}}}}"},
+		{"{'a':{'SS':['b','','a']}}", "{'a':{'SS':['','a','b']}}"},
+		{"{'a':{'NS':['10','9.0','-1']}}", "{'a':{'NS':['-1','9','10']}}"},
+		{"{'a':{'BS':['/w==','AA==','']}}", "{'a':{'BS':['','AA==','/w==']}}"},
+		{"{'a':{'S':'x','N':null}}", "{'a':{'S':'x'}}"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -113,68 +113,68 @@ static void test_refuses(void **state)
 		enum ddb_code code;
 		const char *message;
 	} cases[] = {
-	        {"[]", DDB_SERIALIZATION, "Start of list found where not expected"},
-	        {"'x'", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to Map"},
-	        {"{'a':'x'}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to AttributeValue"},
-	        {"{'a':null}", DDB_SERIALIZATION, "NULL_VALUE cannot be converted to AttributeValue"},
-	        {"{'a':[]}", DDB_SERIALIZATION, "Start of list found where not expected"},
-	        {"{'a':{'S':1}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to String"},
-	        {"{'a':{'S':1.5}}", DDB_SERIALIZATION, "DECIMAL_VALUE cannot be converted to String"},
-	        {"{'a':{'S':true}}", DDB_SERIALIZATION, "TRUE_VALUE cannot be converted to String"},
-	        {"{'a':{'S':{}}}", DDB_SERIALIZATION, "Start of structure or map found where not expected"},
-	        {"{'a':{'S':[]}}", DDB_SERIALIZATION, "Start of list found where not expected"},
-	        {"{'a':{'N':123}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to String"},
-	        {"{'a':{'B':7}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to Blob"},
-	        {"{'a':{'B':'A'}}", DDB_SERIALIZATION, "Invalid base64 content"},
-	        {"{'a':{'B':'-_8A'}}", DDB_SERIALIZATION, "Invalid base64 content"},
-	        {"{'a':{'BOOL':'true'}}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to Boolean"},
-	        {"{'a':{'BOOL':1}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to Boolean"},
-	        {"{'a':{'NULL':'true'}}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to Boolean"},
-	        {"{'a':{'NULL':false}}", DDB_VALIDATION,
-	                INVALID "Null attribute value types must have the value of true"},
-	        {"{'a':{'L':{}}}", DDB_SERIALIZATION, "Start of structure or map found where not expected"},
-	        {"{'a':{'L':'x'}}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to List"},
-	        {"{'a':{'L':['x']}}", DDB_SERIALIZATION,
-	                "STRING_VALUE cannot be converted to AttributeValue"},
-	        {"{'a':{'L':[{'L':[{}]}]}}", DDB_VALIDATION, EMPTY},
-	        {"{'a':{'M':[]}}", DDB_SERIALIZATION, "Start of list found where not expected"},
-	        {"{'a':{'M':{'x':1}}}", DDB_SERIALIZATION,
-	                "NUMBER_VALUE cannot be converted to AttributeValue"},
-	        {"{'a':{'SS':'x'}}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to List"},
-	        {"{'a':{'SS':[1]}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to String"},
-	        {"{'a':{'SS':[{'S':'x'}]}}", DDB_SERIALIZATION,
-	                "Start of structure or map found where not expected"},
-	        {"{'a':{'NS':[1]}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to String"},
-	        {"{'a':{'SS':[]}}", DDB_VALIDATION, INVALID "An string set  may not be empty"},
-	        {"{'a':{'NS':[]}}", DDB_VALIDATION, INVALID "An number set  may not be empty"},
-	        {"{'a':{'BS':[]}}", DDB_VALIDATION, INVALID "An binary set  may not be empty"},
-	        {"{'a':{'M':{'x':{'L':[{'SS':[]}]}}}}", DDB_VALIDATION,
-	                INVALID "An string set  may not be empty"},
-	        {"{'a':{'SS':['a','a']}}", DDB_VALIDATION,
-	                INVALID "Input collection [a, a] contains duplicates."},
-	        {"{'a':{'NS':['1','1.0']}}", DDB_VALIDATION,
-	                INVALID "Input collection [1, 1] contains duplicates."},
-	        {"{'a':{'BS':['AA==','AA==']}}", DDB_VALIDATION,
-	                INVALID "Input collection [AA==, AA==] contains duplicates."},
-	        {"{'a':{'L':[{'SS':['b','a','b']}]}}", DDB_VALIDATION,
-	                INVALID "Input collection [b, a, b] contains duplicates."},
-	        {"{'a':{'N':''}}", DDB_VALIDATION, "The parameter cannot be converted to a numeric value"},
-	        {"{'a':{'N':'x'}}", DDB_VALIDATION,
-	                "The parameter cannot be converted to a numeric value: x"},
-	        {"{'a':{'NS':['1','1 ']}}", DDB_VALIDATION,
-	                "The parameter cannot be converted to a numeric value: 1 "},
-	        {"{'a':{'N':'1e126'}}", DDB_VALIDATION,
-	                "Number overflow. Attempting to store a number with magnitude larger than supported "
-	                "range"},
-	        {"{'a':{}}", DDB_VALIDATION, EMPTY},
-	        {"{'a':{'S':null}}", DDB_VALIDATION, EMPTY},
-	        {"{'a':{'X':'x'}}", DDB_VALIDATION, EMPTY},
-	        {"{'a':{'s':'x'}}", DDB_VALIDATION, EMPTY},
-	        {"{'a':{'':'x'}}", DDB_VALIDATION, EMPTY},
-	        {"{'a':{'S':'x','N':'1'}}", DDB_VALIDATION, SEVERAL},
-	        {"{'a':{'S':'x','X':'1'}}", DDB_VALIDATION, SEVERAL},
-	        {"{'':{'S':'x'}}", DDB_VALIDATION, INVALID "Attribute name must not be empty"},
-	        {"{'a':{'M':{'':{'S':'x'}}}}", DDB_VALIDATION, INVALID "Attribute name must not be empty"},
+		{"[]", DDB_SERIALIZATION, "Start of list found where not expected"},
+		{"'x'", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to Map"},
+		{"{'a':'x'}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to AttributeValue"},
+		{"{'a':null}", DDB_SERIALIZATION, "NULL_VALUE cannot be converted to AttributeValue"},
+		{"{'a':[]}", DDB_SERIALIZATION, "Start of list found where not expected"},
+		{"{'a':{'S':1}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to String"},
+		{"{'a':{'S':1.5}}", DDB_SERIALIZATION, "DECIMAL_VALUE cannot be converted to String"},
+		{"{'a':{'S':true}}", DDB_SERIALIZATION, "TRUE_VALUE cannot be converted to String"},
+		{"{'a':{'S':{}}}", DDB_SERIALIZATION, "Start of structure or map found where not expected"},
+		{"{'a':{'S':[]}}", DDB_SERIALIZATION, "Start of list found where not expected"},
+		{"{'a':{'N':123}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to String"},
+		{"{'a':{'B':7}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to Blob"},
+		{"{'a':{'B':'A'}}", DDB_SERIALIZATION, "Invalid base64 content"},
+		{"{'a':{'B':'-_8A'}}", DDB_SERIALIZATION, "Invalid base64 content"},
+		{"{'a':{'BOOL':'true'}}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to Boolean"},
+		{"{'a':{'BOOL':1}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to Boolean"},
+		{"{'a':{'NULL':'true'}}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to Boolean"},
+		{"{'a':{'NULL':false}}", DDB_VALIDATION,
+			INVALID "Null attribute value types must have the value of true"},
+		{"{'a':{'L':{}}}", DDB_SERIALIZATION, "Start of structure or map found where not expected"},
+		{"{'a':{'L':'x'}}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to List"},
+		{"{'a':{'L':['x']}}", DDB_SERIALIZATION,
+			"STRING_VALUE cannot be converted to AttributeValue"},
+		{"{'a':{'L':[{'L':[{}]}]}}", DDB_VALIDATION, EMPTY},
+		{"{'a':{'M':[]}}", DDB_SERIALIZATION, "Start of list found where not expected"},
+		{"{'a':{'M':{'x':1}}}", DDB_SERIALIZATION,
+			"NUMBER_VALUE cannot be converted to AttributeValue"},
+		{"{'a':{'SS':'x'}}", DDB_SERIALIZATION, "STRING_VALUE cannot be converted to List"},
+		{"{'a':{'SS':[1]}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to String"},
+		{"{'a':{'SS':[{'S':'x'}]}}", DDB_SERIALIZATION,
+			"Start of structure or map found where not expected"},
+		{"{'a':{'NS':[1]}}", DDB_SERIALIZATION, "NUMBER_VALUE cannot be converted to String"},
+		{"{'a':{'SS':[]}}", DDB_VALIDATION, INVALID "An string set  may not be empty"},
+		{"{'a':{'NS':[]}}", DDB_VALIDATION, INVALID "An number set  may not be empty"},
+		{"{'a':{'BS':[]}}", DDB_VALIDATION, INVALID "An binary set  may not be empty"},
+		{"{'a':{'M':{'x':{'L':[{'SS':[]}]}}}}", DDB_VALIDATION,
+			INVALID "An string set  may not be empty"},
+		{"{'a':{'SS':['a','a']}}", DDB_VALIDATION,
+			INVALID "Input collection [a, a] contains duplicates."},
+		{"{'a':{'NS':['1','1.0']}}", DDB_VALIDATION,
+			INVALID "Input collection [1, 1] contains duplicates."},
+		{"{'a':{'BS':['AA==','AA==']}}", DDB_VALIDATION,
+			INVALID "Input collection [AA==, AA==] contains duplicates."},
+		{"{'a':{'L':[{'SS':['b','a','b']}]}}", DDB_VALIDATION,
+			INVALID "Input collection [b, a, b] contains duplicates."},
+		{"{'a':{'N':''}}", DDB_VALIDATION, "The parameter cannot be converted to a numeric value"},
+		{"{'a':{'N':'x'}}", DDB_VALIDATION,
+			"The parameter cannot be converted to a numeric value: x"},
+		{"{'a':{'NS':['1','1 ']}}", DDB_VALIDATION,
+			"The parameter cannot be converted to a numeric value: 1 "},
+		{"{'a':{'N':'1e126'}}", DDB_VALIDATION,
+			"Number overflow. Attempting to store a number with magnitude larger than supported "
+			"range"},
+		{"{'a':{}}", DDB_VALIDATION, EMPTY},
+		{"{'a':{'S':null}}", DDB_VALIDATION, EMPTY},
+		{"{'a':{'X':'x'}}", DDB_VALIDATION, EMPTY},
+		{"{'a':{'s':'x'}}", DDB_VALIDATION, EMPTY},
+		{"{'a':{'':'x'}}", DDB_VALIDATION, EMPTY},
+		{"{'a':{'S':'x','N':'1'}}", DDB_VALIDATION, SEVERAL},
+		{"{'a':{'S':'x','X':'1'}}", DDB_VALIDATION, SEVERAL},
+		{"{'':{'S':'x'}}", DDB_VALIDATION, INVALID "Attribute name must not be empty"},
+		{"{'a':{'M':{'':{'S':'x'}}}}", DDB_VALIDATION, INVALID "Attribute name must not be empty"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -200,7 +200,7 @@ static void test_long_names(void **state)
 	member.name_length++;
 	assert_int_equal(ddb_typed_read_item(&arena, &json, &item, &err), DDB_VALIDATION);
 	assert_string_equal(
-	        err.message, INVALID "Attribute name is too large, must be less than 65536 bytes");
+		err.message, INVALID "Attribute name is too large, must be less than 65536 bytes");
 	free(name);
 }
 
@@ -220,7 +220,7 @@ static void test_nesting(void **state)
 {
 	(void)state;
 	static const char *const leaves[] = {
-	        "{\"NULL\":true}", "{\"SS\":[\"x\"]}", "{\"L\":[]}", "{\"M\":{}}"};
+		"{\"NULL\":true}", "{\"SS\":[\"x\"]}", "{\"L\":[]}", "{\"M\":{}}"};
 	for (size_t i = 0; i < 2 * sizeof(leaves) / sizeof(leaves[0]); i++) {
 		for (int wraps = 31; wraps <= 33; wraps++) {
 			char *value = wrapped(leaves[i / 2], wraps, i & 1);
@@ -231,7 +231,7 @@ static void test_nesting(void **state)
 			struct ddb_error err = {0};
 			/* One of the two readers refuses it, with the same words. */
 			enum ddb_code code = ddb_json_read(
-			        &arena, &ddb_typed_limits, text.bytes, text.length, &json, &err);
+				&arena, &ddb_typed_limits, text.bytes, text.length, &json, &err);
 			if (!code)
 				code = ddb_typed_read_item(&arena, &json, &item, &err);
 			assert_int_equal(code, wraps == 31 ? DDB_OK : DDB_VALIDATION);
@@ -279,7 +279,7 @@ static void test_most_nodes(void **state)
 	assert_false(text.failed);
 	struct ddb_value json, item;
 	assert_int_equal(
-	        ddb_json_read(&arena, &ddb_typed_limits, text.bytes, text.length, &json, NULL), DDB_OK);
+		ddb_json_read(&arena, &ddb_typed_limits, text.bytes, text.length, &json, NULL), DDB_OK);
 	assert_int_equal(ddb_typed_read_item(&arena, &json, &item, NULL), DDB_OK);
 	assert_int_equal(ddb_item_size(&item), DDB_ITEM_SIZE_MAX);
 	ddb_arena_reset(&arena);
@@ -289,7 +289,7 @@ static void test_memory(void **state)
 {
 	(void)state;
 	struct ddb_value json = json_of(
-	        "{'a':{'N':'1'},'b':{'B':'AAAA'},'c':{'L':[{'NS':['1','2']}]},'d':{'M':{'x':{'S':'y'}}}}");
+		"{'a':{'N':'1'},'b':{'B':'AAAA'},'c':{'L':[{'NS':['1','2']}]},'d':{'M':{'x':{'S':'y'}}}}");
 	size_t refused = 0;
 	for (size_t max = 0; max < 2000; max += 16) {
 		DDB_ARENA_AUTO struct ddb_arena small;
@@ -322,10 +322,10 @@ static bool decodes(const char *text, bool url, const char *expected, size_t exp
 static void test_base64_cases(void **state)
 {
 	static const char *const refused[] = {"A", "AA", "AAA", "AA=", "A===", "====", "=",
-	        "AAAA=", "AAAA====", "AA==AAAA", "A=AA", "AB==", "AAB=", "AA A", "AAA\n", "AA-_",
-	        "\xc3\xa9\xc3\xa9", "AA=A"};
+		"AAAA=", "AAAA====", "AA==AAAA", "A=AA", "AB==", "AAB=", "AA A", "AAA\n", "AA-_",
+		"\xc3\xa9\xc3\xa9", "AA=A"};
 	static const char *const refused_url[] = {
-	        "A", "AA==", "AAA=", "AB", "AAB", "AAAAA", "+/AA", "A A", "="};
+		"A", "AA==", "AAA=", "AB", "AAB", "AAAAA", "+/AA", "A A", "="};
 	(void)state;
 	assert_true(decodes("", false, "", 0));
 	assert_true(decodes("", true, "", 0));
@@ -372,15 +372,15 @@ static void test_base64_round_trips(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_accepts),
-	        cmocka_unit_test(test_refuses),
-	        cmocka_unit_test(test_long_names),
-	        cmocka_unit_test(test_nesting),
-	        cmocka_unit_test(test_values),
-	        cmocka_unit_test(test_most_nodes),
-	        cmocka_unit_test(test_memory),
-	        cmocka_unit_test(test_base64_cases),
-	        cmocka_unit_test(test_base64_round_trips),
+		cmocka_unit_test(test_accepts),
+		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_most_nodes),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_base64_cases),
+		cmocka_unit_test(test_base64_round_trips),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

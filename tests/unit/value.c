@@ -44,7 +44,7 @@ static struct ddb_value item(const char *text)
 	struct ddb_value json, ret = {0};
 	struct ddb_error err;
 	if (ddb_json_read(&arena, &ddb_typed_limits, quoted, strlen(quoted), &json, &err) ||
-	        ddb_typed_read_item(&arena, &json, &ret, &err))
+		ddb_typed_read_item(&arena, &json, &ret, &err))
 		fail_msg("%s: %s", text, err.message);
 	return ret;
 }
@@ -79,9 +79,9 @@ static void test_scalar_order(void **state)
 {
 	(void)state;
 	const struct ddb_value rising[] = {text_value(""), ddb_string("\0", 1), text_value("B"),
-	        text_value("a"), text_value("aa"), text_value("b"), text_value("\xc3\xa9"),
-	        text_value("\xf0\x9f\x98\x80"), decimal("-10"), decimal("-9"), decimal("0"), decimal("0.5"),
-	        decimal("9"), decimal("10"), ddb_binary("", 0), ddb_binary("\x7f", 1), ddb_binary("\x80", 1)};
+		text_value("a"), text_value("aa"), text_value("b"), text_value("\xc3\xa9"),
+		text_value("\xf0\x9f\x98\x80"), decimal("-10"), decimal("-9"), decimal("0"), decimal("0.5"),
+		decimal("9"), decimal("10"), ddb_binary("", 0), ddb_binary("\x7f", 1), ddb_binary("\x80", 1)};
 	for (size_t i = 0; i < sizeof(rising) / sizeof(rising[0]); i++) {
 		for (size_t j = 0; j < sizeof(rising) / sizeof(rising[0]); j++) {
 			int order = ddb_scalar_compare(&rising[i], &rising[j]);
@@ -95,10 +95,10 @@ static void test_map_sort_and_get(void **state)
 {
 	(void)state;
 	struct ddb_attribute attributes[] = {{.name = "b", .name_length = 1, .value = ddb_bool(true)},
-	        {.name = "ab", .name_length = 2, .value = ddb_null()},
-	        {.name = "\xc3\xa9", .name_length = 2, .value = text_value("e")},
-	        {.name = "a", .name_length = 1, .value = text_value("x")},
-	        {.name = "", .name_length = 0, .value = text_value("none")}};
+		{.name = "ab", .name_length = 2, .value = ddb_null()},
+		{.name = "\xc3\xa9", .name_length = 2, .value = text_value("e")},
+		{.name = "a", .name_length = 1, .value = text_value("x")},
+		{.name = "", .name_length = 0, .value = text_value("none")}};
 	struct ddb_value map = {.type = DDB_M, .count = 5, .attributes = attributes};
 	assert_int_equal(ddb_map_sort(&map, NULL), DDB_OK);
 	static const char *const sorted[] = {"", "a", "ab", "b", "\xc3\xa9"};
@@ -132,7 +132,7 @@ static void check_set(enum ddb_type type, struct ddb_value *elements, uint32_t c
 
 #define SET(type, message, ...)                                                                              \
 	check_set(type, (struct ddb_value[]){__VA_ARGS__},                                                   \
-	        sizeof((struct ddb_value[]){__VA_ARGS__}) / sizeof(struct ddb_value), message)
+		sizeof((struct ddb_value[]){__VA_ARGS__}) / sizeof(struct ddb_value), message)
 
 static void test_set_sort(void **state)
 {
@@ -143,11 +143,11 @@ static void test_set_sort(void **state)
 	SET(DDB_SS, NULL, text_value("one"));
 	SET(DDB_SS, INVALID "Input collection [a, a] contains duplicates.", text_value("a"), text_value("a"));
 	SET(DDB_SS, INVALID "Input collection [b, a, c, b] contains duplicates.", text_value("b"),
-	        text_value("a"), text_value("c"), text_value("b"));
+		text_value("a"), text_value("c"), text_value("b"));
 	SET(DDB_NS, INVALID "Input collection [1, 2, 1] contains duplicates.", decimal("1"), decimal("2"),
-	        decimal("1.0"));
+		decimal("1.0"));
 	SET(DDB_BS, INVALID "Input collection [AQ==, AQ==] contains duplicates.", ddb_binary("\1", 1),
-	        ddb_binary("\1", 1));
+		ddb_binary("\1", 1));
 	check_set(DDB_SS, NULL, 0, INVALID "An string set  may not be empty");
 	check_set(DDB_NS, NULL, 0, INVALID "An number set  may not be empty");
 	check_set(DDB_BS, NULL, 0, INVALID "An binary set  may not be empty");
@@ -164,7 +164,7 @@ static void test_large_duplicates(void **state)
 	struct ddb_error err;
 	assert_int_equal(ddb_set_sort(&set, &err), DDB_VALIDATION);
 	assert_memory_equal(err.message, INVALID "Input collection [element, element, ",
-	        sizeof(INVALID "Input collection [element, element, ") - 1);
+		sizeof(INVALID "Input collection [element, element, ") - 1);
 	assert_non_null(strstr(err.message, "...] contains duplicates."));
 }
 
@@ -178,14 +178,14 @@ static void test_map_with(void **state)
 		bool drop;
 		struct ddb_value expected;
 	} cases[] = {
-	        {"a", false, item("{'a':{'S':'new'},'b':{'N':'1'},'d':{'N':'2'}}")},
-	        {"b", false, item("{'b':{'S':'new'},'d':{'N':'2'}}")},
-	        {"c", false, item("{'b':{'N':'1'},'c':{'S':'new'},'d':{'N':'2'}}")},
-	        {"d", false, item("{'b':{'N':'1'},'d':{'S':'new'}}")},
-	        {"e", false, item("{'b':{'N':'1'},'d':{'N':'2'},'e':{'S':'new'}}")},
-	        {"b", true, item("{'d':{'N':'2'}}")},
-	        {"d", true, item("{'b':{'N':'1'}}")},
-	        {"x", true, map},
+		{"a", false, item("{'a':{'S':'new'},'b':{'N':'1'},'d':{'N':'2'}}")},
+		{"b", false, item("{'b':{'S':'new'},'d':{'N':'2'}}")},
+		{"c", false, item("{'b':{'N':'1'},'c':{'S':'new'},'d':{'N':'2'}}")},
+		{"d", false, item("{'b':{'N':'1'},'d':{'S':'new'}}")},
+		{"e", false, item("{'b':{'N':'1'},'d':{'N':'2'},'e':{'S':'new'}}")},
+		{"b", true, item("{'d':{'N':'2'}}")},
+		{"d", true, item("{'b':{'N':'1'}}")},
+		{"x", true, map},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char name[] = {cases[i].name[0], '\0'};
@@ -238,7 +238,7 @@ static void scribble(struct ddb_value *value)
 		for (uint32_t i = 0; i < value->count; i++) {
 			scribble(&value->attributes[i].value);
 			memset((char *)(uintptr_t)value->attributes[i].name, '!',
-			        value->attributes[i].name_length);
+				value->attributes[i].name_length);
 		}
 	} else if (value->type >= DDB_L) {
 		for (uint32_t i = 0; i < value->count; i++)
@@ -251,15 +251,15 @@ static void scribble(struct ddb_value *value)
 static void test_equality(void **state)
 {
 	static const char *const different[] = {"{}", "{'a':{'S':'1'}}", "{'a':{'N':'1'}}",
-	        "{'a':{'B':'MQ=='}}", "{'b':{'N':'1'}}", "{'a':{'N':'2'}}", "{'a':{'BOOL':true}}",
-	        "{'a':{'BOOL':false}}", "{'a':{'NULL':true}}", "{'a':{'L':[]}}", "{'a':{'M':{}}}",
-	        "{'a':{'L':[{'N':'1'},{'N':'2'}]}}", "{'a':{'L':[{'N':'2'},{'N':'1'}]}}",
-	        "{'a':{'NS':['1','2']}}", "{'a':{'SS':['1','2']}}", "{'a':{'SS':['1','3']}}",
-	        "{'a':{'M':{'x':{'N':'1'}}}}", "{'a':{'M':{'y':{'N':'1'}}}}", "{'a':{'N':'1'},'b':{'N':'1'}}",
-	        EVERYTHING};
+		"{'a':{'B':'MQ=='}}", "{'b':{'N':'1'}}", "{'a':{'N':'2'}}", "{'a':{'BOOL':true}}",
+		"{'a':{'BOOL':false}}", "{'a':{'NULL':true}}", "{'a':{'L':[]}}", "{'a':{'M':{}}}",
+		"{'a':{'L':[{'N':'1'},{'N':'2'}]}}", "{'a':{'L':[{'N':'2'},{'N':'1'}]}}",
+		"{'a':{'NS':['1','2']}}", "{'a':{'SS':['1','2']}}", "{'a':{'SS':['1','3']}}",
+		"{'a':{'M':{'x':{'N':'1'}}}}", "{'a':{'M':{'y':{'N':'1'}}}}", "{'a':{'N':'1'},'b':{'N':'1'}}",
+		EVERYTHING};
 	static const char *const equal[][2] = {{"{'a':{'NS':['1','2.0']}}", "{'a':{'NS':['2','1e0']}}"},
-	        {"{'a':{'SS':['x','y']}}", "{'a':{'SS':['y','x']}}"},
-	        {"{'a':{'N':'1000'},'b':{'N':'0'}}", "{'b':{'N':'-0.00'},'a':{'N':'1e3'}}"}};
+		{"{'a':{'SS':['x','y']}}", "{'a':{'SS':['y','x']}}"},
+		{"{'a':{'N':'1000'},'b':{'N':'0'}}", "{'b':{'N':'-0.00'},'a':{'N':'1e3'}}"}};
 	(void)state;
 	enum { COUNT = sizeof(different) / sizeof(different[0]) };
 	for (size_t i = 0; i < COUNT; i++) {
@@ -280,22 +280,22 @@ static void test_sizes(void **state)
 		const char *item;
 		size_t size;
 	} cases[] = {
-	        {"{}", 0},
-	        {"{'a':{'S':''}}", 1},
-	        {"{'name':{'S':'h\xc3\xa9'}}", 4 + 3},
-	        {"{'a':{'B':'AAECAw=='}}", 1 + 4},
-	        {"{'a':{'N':'123456'}}", 1 + 4},
-	        {"{'a':{'N':'-1'}}", 1 + 3},
-	        {"{'a':{'BOOL':true}}", 2},
-	        {"{'a':{'NULL':true}}", 2},
-	        {"{'a':{'L':[]}}", 1 + 3},
-	        {"{'a':{'M':{}}}", 1 + 3},
-	        {"{'a':{'L':[{'S':'xy'},{'N':'1'}]}}", 1 + 3 + (2 + 1) + (2 + 1)},
-	        {"{'a':{'M':{'xy':{'S':'z'},'b':{'NULL':true}}}}", 1 + 3 + (2 + 1 + 1) + (1 + 1 + 1)},
-	        {"{'a':{'SS':['x','yz']}}", 1 + 3},
-	        {"{'a':{'NS':['1','100','0.5']}}", 1 + 2 + 2 + 2},
-	        {"{'a':{'BS':['AA==','AAEC']}}", 1 + 1 + 3},
-	        {"{'a':{'S':'1'},'b':{'L':[{'L':[]}]}}", 2 + 1 + 3 + (3 + 1)},
+		{"{}", 0},
+		{"{'a':{'S':''}}", 1},
+		{"{'name':{'S':'h\xc3\xa9'}}", 4 + 3},
+		{"{'a':{'B':'AAECAw=='}}", 1 + 4},
+		{"{'a':{'N':'123456'}}", 1 + 4},
+		{"{'a':{'N':'-1'}}", 1 + 3},
+		{"{'a':{'BOOL':true}}", 2},
+		{"{'a':{'NULL':true}}", 2},
+		{"{'a':{'L':[]}}", 1 + 3},
+		{"{'a':{'M':{}}}", 1 + 3},
+		{"{'a':{'L':[{'S':'xy'},{'N':'1'}]}}", 1 + 3 + (2 + 1) + (2 + 1)},
+		{"{'a':{'M':{'xy':{'S':'z'},'b':{'NULL':true}}}}", 1 + 3 + (2 + 1 + 1) + (1 + 1 + 1)},
+		{"{'a':{'SS':['x','yz']}}", 1 + 3},
+		{"{'a':{'NS':['1','100','0.5']}}", 1 + 2 + 2 + 2},
+		{"{'a':{'BS':['AA==','AAEC']}}", 1 + 1 + 3},
+		{"{'a':{'S':'1'},'b':{'L':[{'L':[]}]}}", 2 + 1 + 3 + (3 + 1)},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -313,7 +313,7 @@ static struct ddb_value wrapped(struct ddb_value value, int wraps, bool maps)
 		*element = value;
 		*attribute = (struct ddb_attribute){.name = "m", .name_length = 1, .value = value};
 		value = maps ? (struct ddb_value){.type = DDB_M, .count = 1, .attributes = attribute}
-		             : (struct ddb_value){.type = DDB_L, .count = 1, .elements = element};
+			     : (struct ddb_value){.type = DDB_L, .count = 1, .elements = element};
 	}
 	return value;
 }
@@ -339,33 +339,33 @@ static void test_utf8(void **state)
 		const char *text;
 		size_t valid;
 	} cases[] = {
-	        {"", 0},
-	        {"plain", 5},
-	        {"more than eight bytes of it", 27},
-	        {"\xc2\x80\xdf\xbf", 4},
-	        {"\xe0\xa0\x80\xef\xbf\xbf", 6},
-	        {"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", 8},
-	        {"\xed\x9f\xbf\xee\x80\x80", 6},
-	        {"a\x80", 1},
-	        {"a\xbf", 1},
-	        {"12345678\xff", 8},
-	        {"1234567\xff", 7},
-	        {"\xc0\x80", 0},
-	        {"\xc1\xbf", 0},
-	        {"\xe0\x9f\xbf", 0},
-	        {"\xed\xa0\x80", 0},
-	        {"\xed\xbf\xbf", 0},
-	        {"\xf0\x8f\xbf\xbf", 0},
-	        {"\xf4\x90\x80\x80", 0},
-	        {"\xf5\x80\x80\x80", 0},
-	        {"\xc3", 0},
-	        {"\xe2\x82", 0},
-	        {"\xf0\x9f\x98", 0},
-	        {"a\xc3\xa9\xe2\x82", 3},
-	        {"\xe2(\xa1", 0},
-	        {"\xe2\x82(", 0},
-	        {"\xf0\x9f(\x80", 0},
-	        {"\xf0\x9f\x98(", 0},
+		{"", 0},
+		{"plain", 5},
+		{"more than eight bytes of it", 27},
+		{"\xc2\x80\xdf\xbf", 4},
+		{"\xe0\xa0\x80\xef\xbf\xbf", 6},
+		{"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", 8},
+		{"\xed\x9f\xbf\xee\x80\x80", 6},
+		{"a\x80", 1},
+		{"a\xbf", 1},
+		{"12345678\xff", 8},
+		{"1234567\xff", 7},
+		{"\xc0\x80", 0},
+		{"\xc1\xbf", 0},
+		{"\xe0\x9f\xbf", 0},
+		{"\xed\xa0\x80", 0},
+		{"\xed\xbf\xbf", 0},
+		{"\xf0\x8f\xbf\xbf", 0},
+		{"\xf4\x90\x80\x80", 0},
+		{"\xf5\x80\x80\x80", 0},
+		{"\xc3", 0},
+		{"\xe2\x82", 0},
+		{"\xf0\x9f\x98", 0},
+		{"a\xc3\xa9\xe2\x82", 3},
+		{"\xe2(\xa1", 0},
+		{"\xe2\x82(", 0},
+		{"\xf0\x9f(\x80", 0},
+		{"\xf0\x9f\x98(", 0},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -382,17 +382,17 @@ static void test_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_scalars),
-	        cmocka_unit_test(test_scalar_order),
-	        cmocka_unit_test(test_map_sort_and_get),
-	        cmocka_unit_test(test_set_sort),
-	        cmocka_unit_test(test_large_duplicates),
-	        cmocka_unit_test(test_map_with),
-	        cmocka_unit_test(test_copy),
-	        cmocka_unit_test(test_equality),
-	        cmocka_unit_test(test_sizes),
-	        cmocka_unit_test(test_nesting),
-	        cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_scalars),
+		cmocka_unit_test(test_scalar_order),
+		cmocka_unit_test(test_map_sort_and_get),
+		cmocka_unit_test(test_set_sort),
+		cmocka_unit_test(test_large_duplicates),
+		cmocka_unit_test(test_map_with),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_equality),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_utf8),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
