@@ -111,11 +111,17 @@ static int spoil(struct map_writer *writer, int number)
 	return number;
 }
 
-static int refuse_rest(struct map_writer *writer, const struct map_caller *caller)
+/* The last `size` bytes of the text are too much. */
+static int refuse_rest(struct map_writer *writer, const struct map_caller *caller, size_t size)
 {
+	const char *line_start = writer->text.bytes, *rest = line_start + writer->text.length - size;
 	struct ddb_error err;
+	size_t line = 1;
 
-	ddb_fail(&err, DDB_VALIDATION, "Unexpected text after the document");
+	for (const char *end; (end = memchr(line_start, '\n', (size_t)(rest - line_start))); line++)
+		line_start = end + 1;
+	ddb_fail(&err, DDB_VALIDATION, "Unexpected text after the document at line %zu, column %zu", line,
+		(size_t)(rest - line_start) + 1);
 	return refuse(writer, caller, "write", EINVAL, &err);
 }
 
@@ -124,9 +130,10 @@ static int put_complete(
 	struct map_writer *writer, const struct map_caller *caller, const char *rest, size_t size)
 {
 	struct ddb_error err = {0};
+	size_t space = space_prefix(rest, size);
 
-	if (space_prefix(rest, size) < size)
-		return refuse_rest(writer, caller);
+	if (space < size)
+		return refuse_rest(writer, caller, size - space);
 	int number = put(writer, caller, &writer->arena, ddb_json_value(writer->json), &err);
 	if (number)
 		return refuse(writer, caller, "write", number, &err);
@@ -140,8 +147,10 @@ static int feed(struct map_writer *writer, const struct map_caller *caller, cons
 	struct ddb_error err = {0};
 	size_t used = 0;
 
-	if (writer->complete)
-		return space_prefix(bytes, size) < size ? refuse_rest(writer, caller) : 0;
+	if (writer->complete) {
+		size_t space = space_prefix(bytes, size);
+		return space < size ? refuse_rest(writer, caller, size - space) : 0;
+	}
 	if (!writer->json)
 		writer->json = ddb_json_new(&writer->arena, writer->limits);
 	if (!writer->json)
