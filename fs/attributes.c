@@ -52,6 +52,7 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 	struct fs_node *node = fs_node_of(fs, ino);
 	char path[MAP_PATH_MAX];
 	struct map_attr attr;
+	uint64_t changes = fs->nodes.changes;
 	int error;
 
 	pthread_mutex_lock(&fs->nodes.lock);
@@ -66,9 +67,10 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 	pthread_mutex_unlock(&fs->nodes.lock);
 
 	error = map_stat(fs->map, caller, path, &attr);
+	pthread_mutex_lock(&fs->nodes.lock);
+	error = fs_ask_again(fs, caller, path, changes, error, &attr);
 	if (error == ENOENT)
 		error = ESTALE;
-	pthread_mutex_lock(&fs->nodes.lock);
 	if (!error && attr.directory != node->directory)
 		error = ESTALE;
 	if (error == ESTALE && node->attached)
@@ -83,10 +85,10 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 	return error;
 }
 
-static void reply_attributes(fuse_req_t req, struct fs *fs, struct fs_node *node)
+static void reply_attributes(fuse_req_t req, struct fs *fs, struct fs_node *node, bool lasting)
 {
 	struct stat st;
-	double timeout = node->attached || node->handles ? fs_timeout(node) : 0;
+	double timeout = lasting && (node->attached || node->handles) ? fs_timeout(node) : 0;
 
 	fs_stat_of(fs, node, &st);
 	pthread_mutex_unlock(&fs->nodes.lock);
@@ -104,7 +106,7 @@ void fs_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (error)
 		fuse_reply_err(req, error);
 	else
-		reply_attributes(req, fs, node);
+		reply_attributes(req, fs, node, true);
 }
 
 /* A size set by name: open, truncate, close. */
@@ -160,14 +162,41 @@ static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, cons
 	return 0;
 }
 
+/* A time beyond the years 1677 to 2262 becomes the nearest that can be kept, as on other filesystems. */
 static int64_t wanted_mtime(const struct stat *st, int to_set)
 {
 	struct timespec now;
+	int64_t ns;
 
-	if (!(to_set & FUSE_SET_ATTR_MTIME_NOW))
-		return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	if (!(to_set & FUSE_SET_ATTR_MTIME_NOW)) {
+		if (__builtin_mul_overflow(st->st_mtim.tv_sec, INT64_C(1000000000), &ns) ||
+			__builtin_add_overflow(ns, st->st_mtim.tv_nsec, &ns))
+			ns = st->st_mtim.tv_sec < 0 ? INT64_MIN : INT64_MAX;
+		return ns;
+	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* A node that nobody holds open and that was overtaken on the way here answers for its name. */
+static int node_path(
+	struct fs *fs, struct fs_node *node, const struct map_caller *caller, char ret[MAP_PATH_MAX])
+{
+	bool overtaken, fits;
+	int error;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	overtaken = !node->attached && !node->handles;
+	fits = fs_node_path(node, NULL, ret);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	if (!fits)
+		return ENAMETOOLONG;
+	if (!overtaken)
+		return 0;
+	error = look(fs, fs_number_of(fs, node), caller, &node);
+	if (!error)
+		pthread_mutex_unlock(&fs->nodes.lock);
+	return error;
 }
 
 /* Owner and mode are the mount's: setting them succeeds and does nothing. */
@@ -178,26 +207,23 @@ void fs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set, 
 	struct fs_handle *handle = fi ? (struct fs_handle *)(uintptr_t)fi->fh : NULL;
 	struct fs_node *node = fs_node_of(fs, ino);
 	char path[MAP_PATH_MAX];
-	bool ours;
-	int error = 0;
+	int error = node_path(fs, node, &caller, path);
 
-	pthread_mutex_lock(&fs->nodes.lock);
-	ours = (node->attached || node->handles) && fs_node_path(node, NULL, path);
-	pthread_mutex_unlock(&fs->nodes.lock);
-	if (!ours) {
-		fuse_reply_err(req, ESTALE);
-		return;
-	}
-	if (to_set & FUSE_SET_ATTR_SIZE)
+	if (!error && to_set & FUSE_SET_ATTR_SIZE)
 		error = set_size(fs, handle, path, &caller, (uint64_t)st->st_size);
 	if (!error && to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))
 		error = set_mtime(fs, node, path, &caller, wanted_mtime(st, to_set));
 	if (!error)
 		error = look(fs, ino, &caller, &node);
+	/*
+	 * Other answers the kernel drops when they were overtaken by news; this one it takes in any case.
+	 * Should the node by then show another text, to whose readers this size would be its end, they must
+	 * ask again.
+	 */
 	if (error)
 		fuse_reply_err(req, error);
 	else
-		reply_attributes(req, fs, node);
+		reply_attributes(req, fs, node, handle && handle->writes);
 }
 
 void fs_op_statfs(fuse_req_t req, fuse_ino_t ino)

@@ -77,16 +77,20 @@ static size_t add_plain(fuse_req_t req, char *to, size_t room, const struct map_
 	return fuse_add_direntry(req, to, room, entry->name, &st, (off_t)entry->next);
 }
 
-static size_t add_plus(
-	fuse_req_t req, struct fs_node *parent, char *to, size_t room, const struct map_dirent *entry)
+static size_t add_plus(fuse_req_t req, struct fs_node *parent, char *to, size_t room, uint64_t changes,
+	struct map_dirent *entry)
 {
 	struct fs *fs = fs_of(req);
 	struct fuse_entry_param param = {0};
 	struct fs_node *node;
 	size_t size = fuse_add_direntry_plus(req, NULL, 0, entry->name, &param, 0);
+	int error;
 
-	if (size > room || fs_lookup(fs, parent, entry->name, 0, &entry->attr, &node))
+	if (size > room)
 		return room + 1;
+	error = fs_lookup(req, parent, entry->name, changes, 0, &entry->attr, &node);
+	if (error) /* ENOENT: it went this moment */
+		return error == ENOENT ? 0 : room + 1;
 	fs_entry_of(fs, node, &param);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	return fuse_add_direntry_plus(req, to, room, entry->name, &param, (off_t)entry->next);
@@ -99,9 +103,12 @@ static size_t add_dot(
 	fuse_req_t req, bool plus, char *to, size_t room, uint64_t offset, const struct fs_node *node)
 {
 	static const char *const names[DOTS] = {".", ".."};
-	const struct fs_node *shown = offset && node->parent ? node->parent : node;
-	struct fuse_entry_param param = {.attr = {.st_ino = shown->ino, .st_mode = S_IFDIR}};
+	struct fuse_entry_param param = {.attr = {.st_mode = S_IFDIR}};
+	struct fs *fs = fs_of(req);
 
+	pthread_mutex_lock(&fs->nodes.lock);
+	param.attr.st_ino = (offset && node->parent ? node->parent : node)->ino;
+	pthread_mutex_unlock(&fs->nodes.lock);
 	if (plus)
 		return fuse_add_direntry_plus(req, to, room, names[offset], &param, (off_t)offset + 1);
 	return fuse_add_direntry(req, to, room, names[offset], &param.attr, (off_t)offset + 1);
@@ -114,6 +121,7 @@ static void read_directory(
 	char *reply = malloc(size);
 	size_t length = 0, added;
 	struct map_dirent entry;
+	uint64_t changes;
 	int error = reply ? 0 : ENOMEM;
 
 	while (!error) {
@@ -121,11 +129,13 @@ static void read_directory(
 			added = add_dot(req, plus, reply + length, size - length, offset, directory->node);
 			entry.next = offset + 1;
 		} else {
+			changes = fs_of(req)->nodes.changes;
 			error = map_dir_entry(directory->dir, offset - DOTS, &entry);
 			if (error || !entry.name)
 				break;
 			entry.next += DOTS;
-			added = plus ? add_plus(req, directory->node, reply + length, size - length, &entry)
+			added = plus ? add_plus(req, directory->node, reply + length, size - length, changes,
+					       &entry)
 				     : add_plain(req, reply + length, size - length, &entry);
 		}
 		if (added > size - length)

@@ -39,13 +39,21 @@ static void delist(struct fs_handle *handle)
 	handle->link_created = NULL;
 }
 
-static void attach(struct fs *fs, struct fs_handle *handle, struct fs_node *node, int flags, uint64_t version)
+static void attach(
+	struct fs *fs, struct fs_handle *handle, struct fs_node *node, int flags, const struct map_attr *attr)
 {
+	handle->next = fs->opened;
+	handle->link = &fs->opened;
+	if (handle->next)
+		handle->next->link = &handle->next;
+	fs->opened = handle;
 	handle->node = node;
 	handle->references = 1;
-	handle->version = version;
+	handle->version = attr->version;
+	handle->mtime_ns = attr->mtime_ns;
 	handle->writes = opens_for_writing(flags);
-	handle->cached = !handle->writes && node->version == version && fs_node_cacheable(&fs->nodes, node);
+	handle->cached =
+		!handle->writes && node->version == attr->version && fs_node_cacheable(&fs->nodes, node);
 	fs_node_ref(node);
 	node->handles++;
 	node->readers += handle->cached;
@@ -67,24 +75,38 @@ static void tell_open(struct fs_handle *handle, struct fuse_file_info *fi)
 		node->cached_version = node->version;
 }
 
+/* The last one still settles a pending name while others can find the handle: one of them may take it over.
+ */
+static bool let_go(struct fs *fs, struct fs_handle *handle, bool last)
+{
+	pthread_mutex_lock(&fs->nodes.lock);
+	bool more = handle->references > 1;
+	if (more || last)
+		handle->references--;
+	if (last)
+		delist(handle);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return !more;
+}
+
 void fs_handle_put(struct fs *fs, struct fs_handle *handle, const struct map_caller *caller)
 {
 	struct fs_node *node = handle->node;
-	uint32_t left;
 
-	pthread_mutex_lock(&fs->nodes.lock);
-	left = --handle->references;
-	pthread_mutex_unlock(&fs->nodes.lock);
-	if (left)
+	if (!let_go(fs, handle, false))
 		return;
 	/* What close could not report is in /.errors. */
 	(void)map_file_flush(handle->file, caller);
 	(void)map_file_settle(handle->file, caller);
 	fs_handle_settle(fs, handle, false);
+	if (!let_go(fs, handle, true))
+		return;
 	(void)map_file_release(handle->file, caller);
 
 	pthread_mutex_lock(&fs->nodes.lock);
-	delist(handle);
+	*handle->link = handle->next;
+	if (handle->next)
+		handle->next->link = handle->link;
 	node->handles--;
 	node->readers -= handle->cached;
 	node->writers -= handle->writes;
@@ -122,9 +144,13 @@ void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
 
 	map_file_attr(handle->file, &attr);
 	pthread_mutex_lock(&fs->nodes.lock);
-	put = handle->writes && !pending && !refused && attr.version && attr.version != handle->version;
-	if (put)
+	/* A put of what is there already changes the time alone. */
+	put = handle->writes && !pending && !refused && attr.version &&
+	      (attr.version != handle->version || attr.mtime_ns != handle->mtime_ns);
+	if (put) {
 		handle->version = attr.version;
+		handle->mtime_ns = attr.mtime_ns;
+	}
 	if (!pending || refused)
 		delist(handle);
 	if (node->attached && refused && node->fresh) {
@@ -138,6 +164,14 @@ void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
 			fs_notify_attributes(fs, node);
 	}
 	pthread_mutex_unlock(&fs->nodes.lock);
+}
+
+void fs_handles_close(struct fs *fs)
+{
+	const struct map_caller nobody = {0};
+
+	while (fs->opened)
+		fs_handle_put(fs, fs->opened, &nobody);
 }
 
 int fs_settle_created(struct fs *fs, struct fs_node *node, const struct map_caller *caller)
@@ -197,18 +231,21 @@ static void unreserve(struct fs *fs, struct fs_node *node, int flags)
  * Ties an open file to its node. A file holds its own version of the text, so a node that meanwhile shows
  * another one only costs the handle the page cache; nobody else's handle on it, and it comes up to date.
  */
-static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, const struct map_attr *attr,
-	struct fuse_file_info *fi)
+static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, const char *path,
+	uint64_t changes, const struct map_attr *attr, struct fuse_file_info *fi)
 {
+	const struct map_caller nobody = {0};
+	struct map_attr now = *attr;
+
 	pthread_mutex_lock(&fs->nodes.lock);
-	if (!node->handles && !node->fresh) {
-		bool news = !node->attached || node->version != attr->version || node->size != attr->size;
+	if (!node->handles && !node->fresh && !fs_ask_again(fs, &nobody, path, changes, 0, &now)) {
+		bool news = !node->attached || node->version != now.version || node->size != now.size;
 		fs_node_revive(&fs->nodes, node);
-		fs_node_set(node, attr);
+		fs_node_set(node, &now);
 		if (news)
 			fs_notify_attributes(fs, node);
 	}
-	attach(fs, handle, node, fi->flags, attr->version);
+	attach(fs, handle, node, fi->flags, attr);
 	if (node->attached)
 		fs_node_touch(&fs->nodes, node);
 	tell_open(handle, fi);
@@ -224,7 +261,22 @@ static int open_path(struct fs *fs, struct fs_node *node, const struct map_calle
 	if (error != ENOENT)
 		return error;
 	error = fs_settle_created(fs, node, caller);
-	return error ? error : map_open(fs->map, caller, path, flags, ret, attr);
+	if (!error)
+		error = map_open(fs->map, caller, path, flags, ret, attr);
+	if (error != ENOENT)
+		return error;
+	/*
+	 * The kernel knows a name that is gone, or that another handle has not put yet. Looked up again, it
+	 * is absent, or may be created.
+	 */
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (!node->fresh || opens_for_writing(flags)) {
+		error = ESTALE;
+		if (node->attached)
+			fs_notify_stale(fs, node);
+	}
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return error;
 }
 
 void fs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -235,6 +287,7 @@ void fs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fs_handle *handle;
 	struct map_attr attr;
 	char path[MAP_PATH_MAX];
+	uint64_t changes = fs->nodes.changes;
 	int error;
 
 	error = reserve(fs, node, fi->flags, path);
@@ -245,7 +298,7 @@ void fs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	handle = calloc(1, sizeof *handle);
 	error = handle ? open_path(fs, node, &caller, path, fi->flags, &handle->file, &attr) : ENOMEM;
 	if (!error)
-		join(fs, node, handle, &attr, fi);
+		join(fs, node, handle, path, changes, &attr, fi);
 	unreserve(fs, node, fi->flags);
 	if (error) {
 		free(handle);
@@ -261,6 +314,7 @@ static int begin(struct fs *fs, struct fs_node *parent, const char *name, struct
 	const struct map_attr *attr, struct fuse_file_info *fi, struct fuse_entry_param *ret)
 {
 	struct fs_node *node;
+	bool pending = map_file_pending(handle->file);
 
 	pthread_mutex_lock(&fs->nodes.lock);
 	node = fs_node_find(&fs->nodes, parent, name);
@@ -271,8 +325,8 @@ static int begin(struct fs *fs, struct fs_node *parent, const char *name, struct
 		pthread_mutex_unlock(&fs->nodes.lock);
 		return ENOMEM;
 	}
-	node->fresh = map_file_pending(handle->file);
-	attach(fs, handle, node, fi->flags | O_TRUNC, attr->version);
+	node->fresh = pending;
+	attach(fs, handle, node, fi->flags | O_TRUNC, attr);
 	if (node->fresh)
 		enlist(fs, handle);
 	fs_entry_of(fs, node, ret);

@@ -5,12 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-int fs_lookup(struct fs *fs, struct fs_node *parent, const char *name, int error, const struct map_attr *attr,
-	struct fs_node **ret)
+int fs_lookup(fuse_req_t req, struct fs_node *parent, const char *name, uint64_t changes, int error,
+	struct map_attr *attr, struct fs_node **ret)
 {
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
 	struct fs_node *node;
+	char path[MAP_PATH_MAX];
 
 	pthread_mutex_lock(&fs->nodes.lock);
+	if (fs_node_path(parent, name, path))
+		error = fs_ask_again(fs, &caller, path, changes, error, attr);
 	if (!error) {
 		node = fs_node_find(&fs->nodes, parent, name);
 		*ret = fs_node_adopt(&fs->nodes, parent, name, attr);
@@ -54,14 +59,15 @@ void fs_forget(struct fs *fs, fuse_ino_t ino, uint64_t lookups)
 	pthread_mutex_unlock(&fs->nodes.lock);
 }
 
-static void reply_absent(fuse_req_t req, fuse_ino_t parent, const char *name)
+static void reply_absent(fuse_req_t req, fuse_ino_t parent, const char *name, uint64_t changes)
 {
 	const struct fuse_entry_param absent = {.entry_timeout = FS_ABSENCE_TIMEOUT};
 	struct fs *fs = fs_of(req);
 	bool remembered;
 
 	pthread_mutex_lock(&fs->nodes.lock);
-	remembered = fs_absence_begins(&fs->absences, fs_node_of(fs, parent), name);
+	remembered = changes == fs->nodes.changes &&
+		     fs_absence_begins(&fs->absences, fs_node_of(fs, parent), name);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	if (remembered)
 		fuse_reply_entry(req, &absent);
@@ -76,11 +82,12 @@ static void reply_name(fuse_req_t req, fuse_ino_t parent, const char *name, cons
 	struct fuse_entry_param entry;
 	struct map_attr attr;
 	struct fs_node *node;
+	uint64_t changes = fs->nodes.changes;
 	int error = map_stat(fs->map, &caller, path, &attr);
 
-	error = fs_lookup(fs, fs_node_of(fs, parent), name, error, &attr, &node);
+	error = fs_lookup(req, fs_node_of(fs, parent), name, changes, error, &attr, &node);
 	if (error == ENOENT) {
-		reply_absent(req, parent, name);
+		reply_absent(req, parent, name, changes);
 		return;
 	}
 	if (error) {

@@ -9,6 +9,7 @@
 
 #include "mapping/map.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { FS_CONTENDED = 1024 };
 
@@ -41,6 +42,7 @@ struct fs_nodes {
 	struct fs_node *root;
 	struct fs_node *oldest, *newest;
 	uint64_t handles;
+	atomic_uint_fast64_t changes; /* that the map has told of; rises under the lock */
 	/* By hash of the name (names that share a slot share its fate): till then its readers bypass the page
 	 * cache. CLOCK_MONOTONIC seconds */
 	uint32_t uncached_until[FS_CONTENDED];

@@ -1,6 +1,9 @@
 #include "fs/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +11,7 @@
 enum {
 	TICK_SECONDS = 10,
 	SURPLUS_BATCH = 1000, /* nodes given back in one go */
+	SERVE_MS = 10,        /* between two looks whether the thread has ended */
 };
 
 struct fs_notice {
@@ -16,67 +20,135 @@ struct fs_notice {
 	char name[];
 };
 
-static void deliver(struct fs *fs, struct fs_notice *notice)
+static void discard(struct fs *fs, struct fs_notice *notice)
 {
-	/* ENOENT says that the kernel does not know the name: good. */
-	(void)fuse_lowlevel_notify_inval_entry(
-		fs->session, fs_number_of(fs, notice->parent), notice->name, strlen(notice->name));
 	pthread_mutex_lock(&fs->nodes.lock);
 	fs_node_unref(&fs->nodes, notice->parent);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	free(notice);
 }
 
-/* The next notice, or NULL at a tick or at the end. */
-static struct fs_notice *take(struct fs_notifier *notifier)
+static void deliver(struct fs *fs, struct fs_notice *notice)
+{
+	/* ENOENT says that the kernel does not know the name: good. */
+	(void)fuse_lowlevel_notify_inval_entry(
+		fs->session, fs_number_of(fs, notice->parent), notice->name, strlen(notice->name));
+	discard(fs, notice);
+}
+
+/* Waits for the next notice or tick; *ret is NULL at a tick. False: the end. */
+static bool take(struct fs_notifier *notifier, struct fs_notice **ret)
 {
 	struct timespec until;
 	struct fs_notice *notice;
+	bool stop;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += TICK_SECONDS;
 	pthread_mutex_lock(&notifier->lock);
 	while (!notifier->first && !notifier->stop)
 		if (pthread_cond_timedwait(&notifier->more, &notifier->lock, &until) == ETIMEDOUT)
 			break;
-	notice = notifier->first;
+	stop = notifier->stop;
+	notice = stop ? NULL : notifier->first;
 	if (notice) {
 		notifier->first = notice->next;
 		if (!notifier->first)
 			notifier->last = &notifier->first;
 	}
 	pthread_mutex_unlock(&notifier->lock);
-	return notice;
+	*ret = notice;
+	return !stop;
+}
+
+static time_t now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
 }
 
 static void *run(void *context)
 {
 	struct fs *fs = context;
 	struct fs_notice *notice;
-	time_t ticked = time(NULL);
+	time_t ticked = now_seconds();
 
-	while ((notice = take(&fs->notifier)) || !fs->notifier.stop) {
+	while (take(&fs->notifier, &notice)) {
 		if (notice)
 			deliver(fs, notice);
-		if (time(NULL) - ticked >= TICK_SECONDS) {
+		if (now_seconds() - ticked >= TICK_SECONDS) {
 			map_tick(fs->map);
-			ticked = time(NULL);
+			ticked = now_seconds();
 		}
 	}
+	fs->notifier.ended = true;
 	return NULL;
+}
+
+static int start_thread(struct fs *fs)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all); /* signals are for the thread that waits for the end */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&fs->notifier.thread, NULL, run, fs);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
 }
 
 bool fs_notifier_start(struct fs *fs)
 {
 	struct fs_notifier *notifier = &fs->notifier;
+	pthread_condattr_t monotonic;
 
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&notifier->lock, NULL);
-	pthread_cond_init(&notifier->more, NULL);
+	pthread_cond_init(&notifier->more, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	notifier->first = NULL;
 	notifier->last = &notifier->first;
 	notifier->stop = false;
-	notifier->started = pthread_create(&notifier->thread, NULL, run, fs) == 0;
+	notifier->ended = false;
+	notifier->started = start_thread(fs) == 0;
 	return notifier->started;
+}
+
+/*
+ * A notice under way may wait for a directory that a request holds which nobody has read yet, for the
+ * session's loop is over: so requests are served until the thread has ended.
+ */
+static void serve_the_rest(struct fs *fs)
+{
+	struct pollfd fd = {.fd = fuse_session_fd(fs->session), .events = POLLIN};
+	struct fuse_buf request = {0};
+	int length = 1;
+
+	fuse_session_reset(fs->session);
+	(void)fcntl(fd.fd, F_SETFL, fcntl(fd.fd, F_GETFL) | O_NONBLOCK);
+	while (!fs->notifier.ended && (length > 0 || length == -EINTR || length == -EAGAIN)) {
+		length = -EAGAIN;
+		if (poll(&fd, 1, SERVE_MS) > 0)
+			length = fuse_session_receive_buf(fs->session, &request);
+		if (length > 0)
+			fuse_session_process_buf(fs->session, &request);
+	}
+	free(request.mem);
+}
+
+/* What is not told yet need not be: the kernel is about to forget all. */
+static void drop(struct fs *fs)
+{
+	struct fs_notice *next;
+
+	for (struct fs_notice *notice = fs->notifier.first; notice; notice = next) {
+		next = notice->next;
+		discard(fs, notice);
+	}
+	fs->notifier.first = NULL;
 }
 
 void fs_notifier_stop(struct fs *fs)
@@ -89,8 +161,10 @@ void fs_notifier_stop(struct fs *fs)
 	notifier->stop = true;
 	pthread_cond_signal(&notifier->more);
 	pthread_mutex_unlock(&notifier->lock);
+	serve_the_rest(fs);
 	pthread_join(notifier->thread, NULL);
 	notifier->started = false;
+	drop(fs);
 	pthread_cond_destroy(&notifier->more);
 	pthread_mutex_destroy(&notifier->lock);
 }
@@ -115,7 +189,7 @@ void fs_notify_attributes(struct fs *fs, const struct fs_node *node)
 void fs_notify_entry(struct fs *fs, struct fs_node *parent, const char *name)
 {
 	size_t length = strlen(name);
-	struct fs_notice *notice = calloc(1, sizeof *notice + length + 1);
+	struct fs_notice *notice = fs->notifier.started ? calloc(1, sizeof *notice + length + 1) : NULL;
 
 	if (!notice)
 		return; /* the node is detached all the same: the next open asks again */

@@ -9,6 +9,7 @@
 
 #include "fs/node.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct fs;
@@ -20,10 +21,11 @@ struct fs_notifier {
 	pthread_cond_t more;
 	struct fs_notice *first, **last;
 	bool started, stop;
+	atomic_bool ended;
 };
 
 bool fs_notifier_start(struct fs *fs);
-void fs_notifier_stop(struct fs *fs); /* answers and tells what is queued, then ends the thread */
+void fs_notifier_stop(struct fs *fs); /* when the session's loop is over; requests may be served meanwhile */
 
 /* The kernel's attributes of a node are no longer true. With or without the nodes' lock. */
 void fs_notify_attributes(struct fs *fs, const struct fs_node *node);

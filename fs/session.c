@@ -69,6 +69,12 @@ struct map_caller fs_caller(fuse_req_t req)
 	return (struct map_caller){.uid = context->uid, .gid = context->gid, .pid = context->pid};
 }
 
+int fs_ask_again(struct fs *fs, const struct map_caller *caller, const char *path, uint64_t changes,
+	int error, struct map_attr *attr)
+{
+	return changes == fs->nodes.changes ? error : map_stat(fs->map, caller, path, attr);
+}
+
 bool fs_path(fuse_req_t req, fuse_ino_t ino, const char *name, char ret[MAP_PATH_MAX])
 {
 	struct fs *fs = fs_of(req);
@@ -83,6 +89,19 @@ bool fs_path(fuse_req_t req, fuse_ino_t ino, const char *name, char ret[MAP_PATH
 	if (!attached || !fits)
 		fuse_reply_err(req, attached ? ENAMETOOLONG : ESTALE);
 	return attached && fits;
+}
+
+bool fs_path_of(fuse_req_t req, fuse_ino_t ino, char ret[MAP_PATH_MAX])
+{
+	struct fs *fs = fs_of(req);
+	bool fits;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	fits = fs_node_path(fs_node_of(fs, ino), NULL, ret);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	if (!fits)
+		fuse_reply_err(req, ENAMETOOLONG);
+	return fits;
 }
 
 /* Everything below but `own` may have changed: files are looked up anew, directories stay what they are by
@@ -129,6 +148,7 @@ void fs_changed(void *context, const char *path, uint64_t version, const struct 
 	struct fs_node *node;
 
 	pthread_mutex_lock(&fs->nodes.lock);
+	fs->nodes.changes++;
 	node = fs_node_at(&fs->nodes, path);
 	if (node && version == UINT64_MAX) {
 		changed_below(fs, node, handle ? handle->node : NULL);
@@ -198,8 +218,11 @@ struct fs *fs_new(const struct fs_options *options)
 	if (add_arguments(&args, options))
 		fs->session = fuse_session_new(&args, &operations, sizeof operations, fs);
 	fuse_opt_free_args(&args);
-	if (fs->session && !fuse_session_mount(fs->session, options->mountpoint)) {
+	/* From here on a signal is an end with an unmounting, if only as soon as the loop begins. */
+	fs->handles_signals = fs->session && !fuse_set_signal_handlers(fs->session);
+	if (fs->handles_signals && !fuse_session_mount(fs->session, options->mountpoint)) {
 		fs->mounted = true;
+		fs->guard = fs_guard_start(options->mountpoint);
 		if (fs_transport_install(fs))
 			return fs;
 	}
@@ -216,15 +239,14 @@ int fs_run(struct fs *fs, struct map *map)
 		return ENOMEM;
 	fs->map = map;
 	fuse_loop_cfg_set_max_threads(config, WORKERS);
-	if (!fs_notifier_start(fs) || fuse_set_signal_handlers(fs->session)) {
-		fs_notifier_stop(fs);
+	if (!fs_notifier_start(fs)) {
 		fuse_loop_cfg_destroy(config);
 		return EAGAIN;
 	}
 	result = fuse_session_loop_mt(fs->session, config);
 	fuse_loop_cfg_destroy(config);
-	fuse_remove_signal_handlers(fs->session);
 	fs_notifier_stop(fs);
+	fs_handles_close(fs);
 	/* Positive: the signal that ended it, an end like any other. */
 	return result < 0 ? -result : 0;
 }
@@ -235,6 +257,9 @@ void fs_free(struct fs *fs)
 		return;
 	if (fs->mounted)
 		fuse_session_unmount(fs->session);
+	fs_guard_stop(fs->guard);
+	if (fs->handles_signals)
+		fuse_remove_signal_handlers(fs->session);
 	if (fs->session)
 		fuse_session_destroy(fs->session);
 	fs_nodes_done(&fs->nodes);

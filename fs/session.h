@@ -9,6 +9,7 @@
 
 #include "fs/absence.h"
 #include "fs/fs.h"
+#include "fs/guard.h"
 #include "fs/node.h"
 #include "fs/notify.h"
 #include "fs/transport.h"
@@ -27,8 +28,10 @@ struct fs {
 	struct fs_absences absences;
 	struct fs_notifier notifier;
 	struct fs_counts counts;
-	struct fs_handle *created; /* handles of new names that are not put yet; under the nodes' lock */
-	bool mounted;
+	struct fs_handle *opened;  /* all handles; under the nodes' lock */
+	struct fs_handle *created; /* those of new names that are not put yet */
+	bool mounted, handles_signals;
+	pid_t guard;
 };
 
 /* An open file, in fuse_file_info.fh. */
@@ -37,7 +40,9 @@ struct fs_handle {
 	struct map_file *file;
 	uint32_t references; /* the open file, and whoever settles it; under the nodes' lock */
 	uint64_t version;    /* of the text that it opened, or put last */
+	int64_t mtime_ns;    /* as the version */
 	bool writes, cached;
+	struct fs_handle *next, **link; /* among all */
 	struct fs_handle *next_created, **link_created;
 };
 
@@ -61,6 +66,8 @@ struct map_caller fs_caller(fuse_req_t req);
 /* The path of a node (and a name in it) that a request speaks of; ESTALE answers the request itself and false
  * comes back. */
 bool fs_path(fuse_req_t req, fuse_ino_t ino, const char *name, char ret[MAP_PATH_MAX]);
+/* The same of a node itself; one that is detached stands for its name, as it does in getattr. */
+bool fs_path_of(fuse_req_t req, fuse_ino_t ino, char ret[MAP_PATH_MAX]);
 
 /* How long the kernel may keep what it is told of this node. */
 double fs_timeout(const struct fs_node *node);
@@ -68,10 +75,17 @@ void fs_stat_of(const struct fs *fs, const struct fs_node *node, struct stat *re
 /* Takes a lookup for the kernel. With the nodes' lock held. */
 void fs_entry_of(struct fs *fs, struct fs_node *node, struct fuse_entry_param *ret);
 void fs_forget(struct fs *fs, fuse_ino_t ino, uint64_t lookups);
-/* Looks at what the map says of a name and gives the node; ENOENT. Takes the nodes' lock, and leaves it held
+/*
+ * What the map says of a path can be put into a node only if no change was told since it was asked: that one
+ * would be lost. So who asks the map without the nodes' lock notes `changes` before, and with the lock asks
+ * again if they have risen.
+ */
+int fs_ask_again(struct fs *fs, const struct map_caller *caller, const char *path, uint64_t changes,
+	int error, struct map_attr *attr);
+/* Looks at what the map said of a name and gives the node; ENOENT. Takes the nodes' lock, and leaves it held
  * on success. */
-int fs_lookup(struct fs *fs, struct fs_node *parent, const char *name, int error, const struct map_attr *attr,
-	struct fs_node **ret);
+int fs_lookup(fuse_req_t req, struct fs_node *parent, const char *name, uint64_t changes, int error,
+	struct map_attr *attr, struct fs_node **ret);
 
 /*
  * After a call that may have put something through this handle: the node shows it. `by_write`: the kernel
@@ -80,6 +94,8 @@ int fs_lookup(struct fs *fs, struct fs_node *parent, const char *name, int error
 void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write);
 /* Drops a reference; the last one releases the file. */
 void fs_handle_put(struct fs *fs, struct fs_handle *handle, const struct map_caller *caller);
+/* Releases what is still open when the session is over. */
+void fs_handles_close(struct fs *fs);
 /* Puts a new name that nobody has written to yet: somebody wants to act on it. */
 int fs_settle_created(struct fs *fs, struct fs_node *node, const struct map_caller *caller);
 

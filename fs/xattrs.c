@@ -34,7 +34,7 @@ void fs_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t siz
 		fuse_reply_err(req, ENODATA);
 		return;
 	}
-	if (!fs_path(req, ino, NULL, path))
+	if (!fs_path_of(req, ino, path))
 		return;
 	value = malloc(size + 1);
 	error = value ? map_getxattr(fs_of(req)->map, &caller, path, name, value, size, &length) : ENOMEM;
@@ -49,7 +49,7 @@ void fs_op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	size_t length = 0;
 	int error;
 
-	if (!fs_path(req, ino, NULL, path))
+	if (!fs_path_of(req, ino, path))
 		return;
 	list = malloc(size + 1);
 	error = list ? map_listxattr(fs_of(req)->map, &caller, path, list, size, &length) : ENOMEM;
@@ -65,7 +65,7 @@ void fs_op_setxattr(
 
 	if (nobodys(name))
 		fuse_reply_err(req, EOPNOTSUPP);
-	else if (fs_path(req, ino, NULL, path))
+	else if (fs_path_of(req, ino, path))
 		fuse_reply_err(req, map_setxattr(fs_of(req)->map, &caller, path, name, value, size, flags));
 }
 
@@ -76,6 +76,6 @@ void fs_op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 
 	if (nobodys(name))
 		fuse_reply_err(req, ENODATA);
-	else if (fs_path(req, ino, NULL, path))
+	else if (fs_path_of(req, ino, path))
 		fuse_reply_err(req, map_removexattr(fs_of(req)->map, &caller, path, name));
 }

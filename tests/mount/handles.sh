@@ -138,6 +138,17 @@ except OSError as error:
     assert error.errno == errno.EINVAL
 assert read("two.json")["n"] == 72
 
+# a version that was overtaken while it is open: what concerns the name is answered for the name
+with open(t + "two.json") as f:
+    with open(t + "two.json", "w") as g:
+        g.write('{"n": 72, "overtaken": true}')
+    assert os.listxattr(f.fileno()) == os.listxattr(t + "two.json")
+    assert os.getxattr(f.fileno(), "user.size") == os.getxattr(t + "two.json", "user.size")
+    os.utime(f.fileno())
+    assert "overtaken" not in json.load(f)
+with open(t + "two.json", "w") as f:
+    f.write('{"n": 72}')
+
 # renamed while open for reading
 with open(t + "two.json") as f:
     os.rename(t + "two.json", t + "three.json")
@@ -185,4 +196,22 @@ for i in 1 2 3 4 5 6 7 8; do
   same "definition $i" "$(stat -c %s "$t/.table.json")" "$(cat "$t/.table.json" | wc -c)"
 done
 same "nothing unexpected in .errors" 3 "$(wc -l <"$mnt/.errors")"
+
+# the end of the session releases what is open: a name never written, text edited in place, a last line
+echo '{"n":1}' >"$t/edited.json"
+exec 5>"$t/named.json" 6<>"$t/edited.json" 7>"$t/.items.jsonl" 8>"$t/unfinished.json"
+printf '{"n":2}    ' >&6
+printf '{"id":"line"}' >&7
+printf '{"n":' >&8
+kill -TERM "$daemon"
+wait "$daemon" || fail "SIGTERM with open files: exit $?"
+daemon=
+[ ! -s "$work/stderr" ] || fail "the daemon said: $(cat "$work/stderr")"
+exec 5>&- 6>&- 7>&- 8>&-
+umount -l "$mnt" 2>/dev/null
+start
+same "a name never written" '{"id":"named"}' "$(jq -c . "$t/named.json")"
+same "a last line" '{"id":"line"}' "$(jq -c . "$t/line.json")"
+same "an edit that is no document" 1 "$(jq .n "$t/edited.json")"
+same "unfinished" absent "$(stat "$t/unfinished.json" 2>/dev/null || echo absent)"
 finish
