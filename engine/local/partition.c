@@ -335,7 +335,7 @@ static enum ddb_code lookup_in(struct store_txn *view, const struct local_table 
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
 	struct store_value value;
-	struct local_header header;
+	struct local_header header = {0};
 	bool found;
 	enum ddb_code code =
 		local_get(view, &arena, key->bytes, LOCAL_PREFIX_BYTES, false, &value, &found, err);
