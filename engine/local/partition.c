@@ -114,7 +114,7 @@ static enum ddb_code enter_partition(struct local_job *job, const struct local_k
 		local_get(job->txn, &job->arena, key->bytes, LOCAL_PREFIX_BYTES, false, &value, &found, err);
 	if (code || found)
 		return code;
-	struct local_header header;
+	struct local_header header = {0};
 	if (inherit)
 		header = *inherit;
 	else
@@ -209,7 +209,7 @@ static enum ddb_code list_one(struct store_cursor *cursor, struct ddb_arena *are
 	struct partition_list *list, struct ddb_error *err)
 {
 	struct store_value value;
-	struct local_header header;
+	struct local_header header = {0};
 	struct ddb_value key;
 	enum ddb_code code = store_cursor_value(cursor, arena, true, &value, err);
 	if (!code)
