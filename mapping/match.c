@@ -130,7 +130,7 @@ static bool looks_like_item(const struct map_step *step)
 int map_match_item(struct map *map, struct ddb_arena *arena, const struct map_step *step,
 	struct map_place *ret, struct ddb_error *err)
 {
-	struct decoded decoded;
+	struct decoded decoded = {.found = false};
 	if (!looks_like_item(step) || has_sort_key(ret->table))
 		return MAP_NOT_MINE;
 	if (is_kindless(ret->table) && step->directory)
@@ -147,7 +147,7 @@ int map_match_item(struct map *map, struct ddb_arena *arena, const struct map_st
 int map_match_sort_item(struct map *map, struct ddb_arena *arena, const struct map_step *step,
 	struct map_place *ret, struct ddb_error *err)
 {
-	struct decoded decoded;
+	struct decoded decoded = {.found = false};
 	if (!looks_like_item(step))
 		return MAP_NOT_MINE;
 	int number = decode(map, step, true, true, ret, arena, &decoded, err);
@@ -209,7 +209,7 @@ static bool takes_partitions(const struct ddb_table *table, const struct map_ste
 int map_match_partition(struct map *map, struct ddb_arena *arena, const struct map_step *step,
 	struct map_place *ret, struct ddb_error *err)
 {
-	struct decoded decoded;
+	struct decoded decoded = {.found = false};
 	if (step->name[0] == '.' || !takes_partitions(ret->table, step))
 		return MAP_NOT_MINE;
 	int number = decode(map, step, false, false, ret, arena, &decoded, err);

@@ -225,8 +225,8 @@ static enum ddb_code read_bytes(
 	const struct file *file, uint64_t offset, uint8_t *buffer, size_t length, struct ddb_error *err)
 {
 	while (length > 0) {
-		const uint8_t *block;
-		size_t within = offset % LOCAL_SCRATCH_BLOCK, stored;
+		const uint8_t *block = NULL;
+		size_t within = offset % LOCAL_SCRATCH_BLOCK, stored = 0;
 		size_t part = LOCAL_SCRATCH_BLOCK - within < length ? LOCAL_SCRATCH_BLOCK - within : length;
 		enum ddb_code code = block_read(file, offset / LOCAL_SCRATCH_BLOCK, &block, &stored, err);
 		if (code)
