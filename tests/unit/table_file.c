@@ -230,7 +230,7 @@ static void test_kind(void **state)
 
 static int refusals_of(struct world *world, const char *path, const char *message)
 {
-	char *text = errors(world), *rest = text, *line, quoted[300];
+	char *text = errors(world), *rest = text, *line, quoted[512];
 	int found = 0;
 	snprintf(quoted, sizeof(quoted), "%s\"", path);
 	while ((line = strsep(&rest, "\n")))
