@@ -207,8 +207,16 @@ void fs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set, 
 	struct fs_handle *handle = fi ? (struct fs_handle *)(uintptr_t)fi->fh : NULL;
 	struct fs_node *node = fs_node_of(fs, ino);
 	char path[MAP_PATH_MAX];
-	int error = node_path(fs, node, &caller, path);
+	int error;
 
+	/*
+	 * The kernel takes the size in our answer as it comes, also when the node has gone on meanwhile: who
+	 * opens it from now on must not read by that size.
+	 */
+	pthread_mutex_lock(&fs->nodes.lock);
+	fs_node_contend(&fs->nodes, node, true);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	error = node_path(fs, node, &caller, path);
 	if (!error && to_set & FUSE_SET_ATTR_SIZE)
 		error = set_size(fs, handle, path, &caller, (uint64_t)st->st_size);
 	if (!error && to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))

@@ -170,6 +170,9 @@ void fs_handles_close(struct fs *fs)
 {
 	const struct map_caller nobody = {0};
 
+	/* Who made a new name may have been about to write to it. */
+	for (struct fs_handle *handle = fs->opened; handle; handle = handle->next)
+		map_file_forgo(handle->file);
 	while (fs->opened)
 		fs_handle_put(fs, fs->opened, &nobody);
 }
@@ -236,9 +239,15 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 {
 	const struct map_caller nobody = {0};
 	struct map_attr now = *attr;
+	bool pending = map_file_pending(handle->file);
 
 	pthread_mutex_lock(&fs->nodes.lock);
-	if (!node->handles && !node->fresh && !fs_ask_again(fs, &nobody, path, changes, 0, &now)) {
+	if (pending && !node->handles) {
+		fs_node_revive(&fs->nodes, node);
+		fs_node_set(node, attr);
+		node->fresh = node->attached;
+		fs_notify_attributes(fs, node);
+	} else if (!node->handles && !node->fresh && !fs_ask_again(fs, &nobody, path, changes, 0, &now)) {
 		bool news = !node->attached || node->version != now.version || node->size != now.size;
 		fs_node_revive(&fs->nodes, node);
 		fs_node_set(node, &now);
@@ -246,6 +255,8 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 			fs_notify_attributes(fs, node);
 	}
 	attach(fs, handle, node, fi->flags, attr);
+	if (pending)
+		enlist(fs, handle);
 	if (node->attached)
 		fs_node_touch(&fs->nodes, node);
 	tell_open(handle, fi);
@@ -266,11 +277,14 @@ static int open_path(struct fs *fs, struct fs_node *node, const struct map_calle
 	if (error != ENOENT)
 		return error;
 	/*
-	 * The kernel knows a name that is gone, or that another handle has not put yet. Looked up again, it
-	 * is absent, or may be created.
+	 * The kernel knows a name that is gone, or that another handle has not put yet. Who writes goes on
+	 * with it as with a new one: the kernel retries once only, and names may come and go faster. Who
+	 * reads looks it up again.
 	 */
+	if (opens_for_writing(flags))
+		return map_reopen(fs->map, caller, path, flags, ret, attr);
 	pthread_mutex_lock(&fs->nodes.lock);
-	if (!node->fresh || opens_for_writing(flags)) {
+	if (!node->fresh) {
 		error = ESTALE;
 		if (node->attached)
 			fs_notify_stale(fs, node);

@@ -89,6 +89,12 @@ pid_t fs_guard_start(const char *mountpoint)
 	return child > 0 ? child : 0;
 }
 
+void fs_guard_abort(pid_t guard_pid)
+{
+	if (guard_pid > 0)
+		(void)kill(guard_pid, SIGUSR1);
+}
+
 void fs_guard_stop(pid_t guard_pid)
 {
 	if (guard_pid <= 0)

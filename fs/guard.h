@@ -12,6 +12,8 @@
 /* For what has just been mounted there; from the process's first thread. 0: the kernel lets nobody abort it,
  * or there is no process to be had. */
 pid_t fs_guard_start(const char *mountpoint);
+/* Aborts the connection now, as if we had died. */
+void fs_guard_abort(pid_t guard);
 void fs_guard_stop(pid_t guard);
 
 #endif

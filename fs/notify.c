@@ -12,6 +12,7 @@ enum {
 	TICK_SECONDS = 10,
 	SURPLUS_BATCH = 1000, /* nodes given back in one go */
 	SERVE_MS = 10,        /* between two looks whether the thread has ended */
+	SERVE_IDLE = 100,     /* so many looks without a request: the one that it waits for is lost */
 };
 
 struct fs_notice {
@@ -119,22 +120,27 @@ bool fs_notifier_start(struct fs *fs)
 
 /*
  * A notice under way may wait for a directory that a request holds which nobody has read yet, for the
- * session's loop is over: so requests are served until the thread has ended.
+ * session's loop is over: so requests are served until the thread has ended. A worker that was cancelled
+ * while it received one may even have lost it: then only the connection's end helps.
  */
 static void serve_the_rest(struct fs *fs)
 {
 	struct pollfd fd = {.fd = fuse_session_fd(fs->session), .events = POLLIN};
 	struct fuse_buf request = {0};
-	int length = 1;
+	int length = 1, idle = 0;
 
 	fuse_session_reset(fs->session);
 	(void)fcntl(fd.fd, F_SETFL, fcntl(fd.fd, F_GETFL) | O_NONBLOCK);
 	while (!fs->notifier.ended && (length > 0 || length == -EINTR || length == -EAGAIN)) {
 		length = -EAGAIN;
+		if (++idle == SERVE_IDLE)
+			fs_guard_abort(fs->guard);
 		if (poll(&fd, 1, SERVE_MS) > 0)
 			length = fuse_session_receive_buf(fs->session, &request);
-		if (length > 0)
+		if (length > 0) {
+			idle = 0;
 			fuse_session_process_buf(fs->session, &request);
+		}
 	}
 	free(request.mem);
 }

@@ -203,6 +203,40 @@ int map_create(struct map *map, const struct map_caller *caller, const char *pat
 	return number ? refuse_open(map, caller, path, number, &err) : 0;
 }
 
+static int reopen_place(struct map *map, const struct map_caller *caller, struct ddb_arena *arena,
+	const struct map_place *place, int flags, struct map_file **ret, struct map_attr *ret_attr,
+	struct ddb_error *err)
+{
+	int number = map_place_stat(map, arena, place, ret_attr, err);
+
+	if (!number)
+		return open_existing(map, caller, place, flags, ret, ret_attr, err);
+	if (number != ENOENT || (place->kind != MAP_ITEM && place->kind != MAP_DEFINITION))
+		return number == ENOENT ? ESTALE : number;
+	number = create_new(map, caller, place, flags & ~O_EXCL, 0644, ret, ret_attr, err);
+	if (!number)
+		(*ret)->forgone = true;
+	return number;
+}
+
+int map_reopen(struct map *map, const struct map_caller *caller, const char *path, int flags,
+	struct map_file **ret, struct map_attr *ret_attr)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	struct ddb_error err = {0};
+	struct map_place place;
+
+	if (map->options.read_only)
+		return EROFS;
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
+	int number = map_resolve(map, &arena, path, &place, &err);
+	if (number)
+		return number == ENOENT ? ESTALE : number;
+	number = reopen_place(map, caller, &arena, &place, flags, ret, ret_attr, &err);
+	map_place_done(&place);
+	return number && number != ESTALE ? refuse_open(map, caller, path, number, &err) : number;
+}
+
 /* ---- What an open file is asked ---- */
 
 int map_file_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
@@ -321,6 +355,13 @@ int map_file_settle(struct map_file *file, const struct map_caller *caller)
 	int number = file->ops->settle(file, caller);
 	pthread_mutex_unlock(&file->lock);
 	return number;
+}
+
+void map_file_forgo(struct map_file *file)
+{
+	pthread_mutex_lock(&file->lock);
+	file->forgone = true;
+	pthread_mutex_unlock(&file->lock);
 }
 
 void map_file_set_owner(struct map_file *file, void *owner)

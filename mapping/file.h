@@ -37,6 +37,7 @@ struct map_file {
 	struct map_caller opener;
 	bool created;   /* opened by map_create under a name that did not exist */
 	bool exclusive; /* created with O_EXCL */
+	bool forgone;   /* untouched, nothing comes of the name */
 	bool versioned; /* of a kind whose names exist by what is put */
 	bool refused;
 	pthread_mutex_t lock;

@@ -265,7 +265,7 @@ static bool is_untouched(const struct map_file *file)
 {
 	const struct item_part *part = file->part;
 
-	if (!file->created || part->named || file->refused)
+	if (!file->created || file->forgone || part->named || file->refused)
 		return false;
 	if (is_appending(part))
 		return !part->appender.json || !ddb_json_started(part->appender.json);

@@ -119,6 +119,13 @@ int map_open(struct map *map, const struct map_caller *caller, const char *path,
  */
 int map_create(struct map *map, const struct map_caller *caller, const char *path, int flags, mode_t mode,
 	struct map_file **ret, struct map_attr *ret_attr);
+/*
+ * For writing to an item or definition that was there a moment ago and may be gone: as map_open if it is
+ * there, else as map_create, but nothing comes of it unless something is written. ESTALE for names of other
+ * kinds that are gone.
+ */
+int map_reopen(struct map *map, const struct map_caller *caller, const char *path, int flags,
+	struct map_file **ret, struct map_attr *ret_attr);
 /* *ret_length may be short only at the end of the text. */
 int map_file_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length);
 /* All of `size` is taken, or an error; see SPEC "Writing" for what each means. */
@@ -141,6 +148,8 @@ void map_file_attr(const struct map_file *file, struct map_attr *ret);
 bool map_file_pending(const struct map_file *file);
 /* Puts a pending name that was never written to as an item of its key attributes; otherwise nothing. */
 int map_file_settle(struct map_file *file, const struct map_caller *caller);
+/* Unless something is written yet, nothing is to come of a pending name. */
+void map_file_forgo(struct map_file *file);
 /* The front end's own mark on a file. */
 void map_file_set_owner(struct map_file *file, void *owner);
 void *map_file_owner(const struct map_file *file);
