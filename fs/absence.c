@@ -1,16 +1,6 @@
 #include "fs/absence.h"
 
-#include <time.h>
-
 enum { KEPT_SECONDS = 3 }; /* longer than the kernel remembers, in whole seconds cut off at both ends */
-
-static uint32_t now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint32_t)now.tv_sec;
-}
 
 /* FNV-1a over the name, begun with the directory's address. */
 static uint64_t digest(const struct fs_node *parent, const char *name)
@@ -25,7 +15,7 @@ static uint64_t digest(const struct fs_node *parent, const char *name)
 bool fs_absence_begins(struct fs_absences *absences, const struct fs_node *parent, const char *name)
 {
 	uint64_t hash = digest(parent, name);
-	uint32_t now = now_seconds();
+	uint32_t now = fs_now_seconds();
 
 	if (absences->slots[hash % FS_ABSENCES].until >= now &&
 		absences->slots[hash % FS_ABSENCES].name != hash)
@@ -40,7 +30,7 @@ bool fs_absence_ends(struct fs_absences *absences, const struct fs_node *parent,
 	uint64_t hash = digest(parent, name);
 
 	if (absences->slots[hash % FS_ABSENCES].name != hash ||
-		absences->slots[hash % FS_ABSENCES].until < now_seconds())
+		absences->slots[hash % FS_ABSENCES].until < fs_now_seconds())
 		return false;
 	absences->slots[hash % FS_ABSENCES].until = 0;
 	return true;

@@ -229,7 +229,7 @@ void fs_node_revive(struct fs_nodes *nodes, struct fs_node *node)
 	fs_node_touch(nodes, node);
 }
 
-static uint32_t now_seconds(void)
+uint32_t fs_now_seconds(void)
 {
 	struct timespec now;
 
@@ -246,14 +246,14 @@ void fs_node_contend(struct fs_nodes *nodes, const struct fs_node *node, bool cl
 {
 	uint32_t *until = &nodes->uncached_until[slot_of(node)];
 
-	if (clash || *until >= now_seconds())
-		*until = now_seconds() + UNCACHED_SECONDS;
+	if (clash || *until >= fs_now_seconds())
+		*until = fs_now_seconds() + UNCACHED_SECONDS;
 }
 
 bool fs_node_cacheable(const struct fs_nodes *nodes, const struct fs_node *node)
 {
 	return node->attached && node->version && !node->volatile_ && !node->stream && !node->writers &&
-	       nodes->uncached_until[slot_of(node)] < now_seconds();
+	       nodes->uncached_until[slot_of(node)] < fs_now_seconds();
 }
 
 void fs_node_ref(struct fs_node *node)

@@ -48,6 +48,9 @@ struct fs_nodes {
 	uint32_t uncached_until[FS_CONTENDED];
 };
 
+/* CLOCK_MONOTONIC, coarse. */
+uint32_t fs_now_seconds(void);
+
 bool fs_nodes_init(struct fs_nodes *nodes);
 void fs_nodes_done(struct fs_nodes *nodes);
 

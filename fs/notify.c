@@ -62,26 +62,18 @@ static bool take(struct fs_notifier *notifier, struct fs_notice **ret)
 	return !stop;
 }
 
-static time_t now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 static void *run(void *context)
 {
 	struct fs *fs = context;
 	struct fs_notice *notice;
-	time_t ticked = now_seconds();
+	uint32_t ticked = fs_now_seconds();
 
 	while (take(&fs->notifier, &notice)) {
 		if (notice)
 			deliver(fs, notice);
-		if (now_seconds() - ticked >= TICK_SECONDS) {
+		if (fs_now_seconds() - ticked >= TICK_SECONDS) {
 			map_tick(fs->map);
-			ticked = now_seconds();
+			ticked = fs_now_seconds();
 		}
 	}
 	fs->notifier.ended = true;

@@ -45,7 +45,7 @@ struct store_environment {
 	pthread_cond_t drained, opened;
 	struct store_txn *idle;
 	unsigned active;                          /* views */
-	bool closed;                              /* no new views for now */
+	bool closed;                              /* no new views until it is reopened */
 	char *path;                               /* of the store's directory */
 	pthread_mutex_t verifying;                /* one store_verify at a time */
 	struct store_verify_guard *_Atomic guard; /* of that one */
