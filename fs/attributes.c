@@ -53,6 +53,7 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 	char path[MAP_PATH_MAX];
 	struct map_attr attr;
 	uint64_t changes = fs->nodes.changes;
+	bool gone;
 	int error;
 
 	pthread_mutex_lock(&fs->nodes.lock);
@@ -69,11 +70,13 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 	error = map_stat(fs->map, caller, path, &attr);
 	pthread_mutex_lock(&fs->nodes.lock);
 	error = fs_ask_again(fs, caller, path, changes, error, &attr);
-	if (error == ENOENT)
+	/* Gone is gone; but where the kernel asks for an open that may create, it must look again. */
+	gone = error == ENOENT;
+	if (gone && fs->options.allow_other)
 		error = ESTALE;
 	if (!error && attr.directory != node->directory)
 		error = ESTALE;
-	if (error == ESTALE && node->attached)
+	if ((gone || error == ESTALE) && node->attached)
 		fs_notify_stale(fs, node);
 	if (!error && !node->handles)
 		fs_node_revive(&fs->nodes, node);
