@@ -64,7 +64,7 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 		pthread_mutex_unlock(&fs->nodes.lock);
 		return ESTALE;
 	}
-	fs_node_ref(node);
+	fs_node_ref(&fs->nodes, node);
 	pthread_mutex_unlock(&fs->nodes.lock);
 
 	error = map_stat(fs->map, caller, path, &attr);

@@ -46,7 +46,7 @@ void fs_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	pthread_mutex_lock(&fs->nodes.lock);
 	directory->node = fs_node_of(fs, ino);
-	fs_node_ref(directory->node);
+	fs_node_ref(&fs->nodes, directory->node);
 	fs->nodes.handles++;
 	pthread_mutex_unlock(&fs->nodes.lock);
 	fi->fh = (uintptr_t)directory;
@@ -81,13 +81,17 @@ static size_t add_plus(fuse_req_t req, struct fs_node *parent, char *to, size_t 
 	struct map_dirent *entry)
 {
 	struct fs *fs = fs_of(req);
-	struct fuse_entry_param param = {0};
+	struct fuse_entry_param param = {
+		.attr.st_ino = entry->attr.ino, .attr.st_mode = entry->attr.directory ? S_IFDIR : S_IFREG};
 	struct fs_node *node;
 	size_t size = fuse_add_direntry_plus(req, NULL, 0, entry->name, &param, 0);
 	int error;
 
 	if (size > room)
 		return room + 1;
+	/* Without a number it is a name and a kind, and no node. */
+	if (fs_surplus_full(fs))
+		return fuse_add_direntry_plus(req, to, room, entry->name, &param, (off_t)entry->next);
 	error = fs_lookup(req, parent, entry->name, changes, 0, &entry->attr, &node);
 	if (error) /* ENOENT: it went this moment */
 		return error == ENOENT ? 0 : room + 1;
@@ -164,5 +168,5 @@ void fs_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 
 	(void)ino;
 	read_directory(req, size, (uint64_t)offset, fi, true);
-	fs_notify_surplus(fs);
+	fs_surplus_return(fs);
 }

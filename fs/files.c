@@ -54,7 +54,7 @@ static void attach(
 	handle->writes = opens_for_writing(flags);
 	handle->cached =
 		!handle->writes && node->version == attr->version && fs_node_cacheable(&fs->nodes, node);
-	fs_node_ref(node);
+	fs_node_ref(&fs->nodes, node);
 	node->handles++;
 	node->readers += handle->cached;
 	node->writers += handle->writes;
@@ -213,7 +213,7 @@ static int reserve(struct fs *fs, struct fs_node *node, int flags, char path[MAP
 	} else if (!fs_node_path(node, NULL, path)) {
 		error = ENAMETOOLONG;
 	} else {
-		fs_node_ref(node);
+		fs_node_ref(&fs->nodes, node);
 		node->writers += opens_for_writing(flags);
 		if (opens_for_writing(flags))
 			fs_node_contend(&fs->nodes, node, false);

@@ -98,7 +98,7 @@ static void reply_name(fuse_req_t req, fuse_ino_t parent, const char *name, cons
 	pthread_mutex_unlock(&fs->nodes.lock);
 	if (fuse_reply_entry(req, &entry) == -ENOENT)
 		fs_forget(fs, entry.ino, 1);
-	fs_notify_surplus(fs);
+	fs_surplus_return(fs);
 }
 
 void fs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -165,7 +165,7 @@ void fs_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	pthread_mutex_lock(&fs->nodes.lock);
 	node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
 	if (node)
-		fs_node_ref(node);
+		fs_node_ref(&fs->nodes, node);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	error = node ? fs_settle_created(fs, node, &caller) : 0;
 	if (!error)
@@ -209,7 +209,7 @@ static struct fs_node *hold(struct fs *fs, fuse_ino_t parent, const char *name)
 	struct fs_node *node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
 
 	if (node) {
-		fs_node_ref(node);
+		fs_node_ref(&fs->nodes, node);
 		node->moving = true;
 	}
 	return node;

@@ -97,8 +97,10 @@ struct fs_node *fs_node_find(struct fs_nodes *nodes, const struct fs_node *paren
 	return node;
 }
 
-void fs_node_unlist(struct fs_nodes *nodes, struct fs_node *node)
+static void unlist(struct fs_nodes *nodes, struct fs_node *node)
 {
+	nodes->returned -= node->returned;
+	node->returned = false;
 	if (!node->listed)
 		return;
 	*(node->older ? &node->older->newer : &nodes->oldest) = node->newer;
@@ -108,14 +110,21 @@ void fs_node_unlist(struct fs_nodes *nodes, struct fs_node *node)
 
 void fs_node_touch(struct fs_nodes *nodes, struct fs_node *node)
 {
-	if (node->directory || nodes->newest == node)
+	if (node->references || !node->parent)
 		return;
-	fs_node_unlist(nodes, node);
+	unlist(nodes, node);
 	node->older = nodes->newest;
 	node->newer = NULL;
 	*(nodes->newest ? &nodes->newest->newer : &nodes->oldest) = node;
 	nodes->newest = node;
 	node->listed = true;
+}
+
+void fs_node_return(struct fs_nodes *nodes, struct fs_node *node)
+{
+	unlist(nodes, node);
+	node->returned = true;
+	nodes->returned++;
 }
 
 void fs_node_set(struct fs_node *node, const struct map_attr *attr)
@@ -165,7 +174,7 @@ struct fs_node *fs_node_new(
 		grow(nodes);
 	node->name_length = (uint16_t)strlen(name);
 	node->parent = parent;
-	fs_node_ref(parent);
+	fs_node_ref(nodes, parent);
 	node->attached = true;
 	fs_node_set(node, attr);
 	insert(nodes, node);
@@ -200,7 +209,7 @@ struct fs_node *fs_node_adopt(
 void fs_node_detach(struct fs_nodes *nodes, struct fs_node *node)
 {
 	node->attached = false;
-	fs_node_unlist(nodes, node);
+	unlist(nodes, node);
 }
 
 bool fs_node_move(struct fs_nodes *nodes, struct fs_node *node, struct fs_node *parent, const char *name)
@@ -214,7 +223,7 @@ bool fs_node_move(struct fs_nodes *nodes, struct fs_node *node, struct fs_node *
 	free(node->name);
 	node->name = copy;
 	node->name_length = (uint16_t)strlen(copy);
-	fs_node_ref(parent);
+	fs_node_ref(nodes, parent);
 	node->parent = parent;
 	insert(nodes, node);
 	fs_node_unref(nodes, old_parent);
@@ -256,15 +265,16 @@ bool fs_node_cacheable(const struct fs_nodes *nodes, const struct fs_node *node)
 	       nodes->uncached_until[slot_of(node)] < fs_now_seconds();
 }
 
-void fs_node_ref(struct fs_node *node)
+void fs_node_ref(struct fs_nodes *nodes, struct fs_node *node)
 {
+	unlist(nodes, node);
 	node->references++;
 }
 
 static void free_node(struct fs_nodes *nodes, struct fs_node *node)
 {
 	withdraw(nodes, node);
-	fs_node_unlist(nodes, node);
+	unlist(nodes, node);
 	nodes->count--;
 	free(node->name);
 	free(node);
@@ -272,18 +282,21 @@ static void free_node(struct fs_nodes *nodes, struct fs_node *node)
 
 void fs_node_unref(struct fs_nodes *nodes, struct fs_node *node)
 {
-	node->references--;
-	while (node->references == 0 && node->lookups == 0) {
+	while (--node->references == 0) {
 		struct fs_node *parent = node->parent;
+		if (node->lookups) {
+			if (node->attached)
+				fs_node_touch(nodes, node);
+			return;
+		}
 		free_node(nodes, node);
 		node = parent;
-		node->references--;
 	}
 }
 
 void fs_node_forget(struct fs_nodes *nodes, struct fs_node *node, uint64_t lookups)
 {
-	fs_node_ref(node);
+	fs_node_ref(nodes, node);
 	node->lookups -= lookups < node->lookups ? lookups : node->lookups;
 	fs_node_unref(nodes, node);
 }

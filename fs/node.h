@@ -16,7 +16,7 @@ enum { FS_CONTENDED = 1024 };
 struct fs_node {
 	struct fs_node *next;          /* in its hash chain */
 	struct fs_node *parent;        /* NULL: the root. Holds a reference */
-	struct fs_node *older, *newer; /* files only, by last use */
+	struct fs_node *older, *newer; /* by last use */
 	uint64_t lookups;              /* that the kernel holds */
 	uint64_t cached_version;       /* of the text in the kernel's page cache; 0: none */
 	uint64_t ino, size, version;   /* as struct map_attr */
@@ -27,18 +27,21 @@ struct fs_node {
 	uint32_t writers;    /* those that write */
 	uint32_t hash;
 	bool attached : 1, directory : 1, stream : 1, writable : 1, volatile_ : 1;
-	bool fresh : 1;   /* created and not put yet: only its creator's handle makes it a name */
-	bool listed : 1;  /* in the list by last use */
-	bool refused : 1; /* a new name whose only text was refused: nothing, though it is open */
-	bool moving : 1;  /* a rename of it is under way: what the map tells of its names is not news */
+	bool fresh : 1;    /* created and not put yet: only its creator's handle makes it a name */
+	bool listed : 1;   /* in the list by last use: only while nothing refers to it */
+	bool returned : 1; /* the kernel was asked to give it back, and it was not used since */
+	bool refused : 1;  /* a new name whose only text was refused: nothing, though it is open */
+	bool moving : 1;   /* a rename of it is under way: what the map tells of its names is not news */
 	uint16_t name_length;
 	char *name;
 };
+_Static_assert(sizeof(struct fs_node) <= 144, "a node, its allocation and its chain take 160 bytes at most");
 
 struct fs_nodes {
 	pthread_mutex_t lock;
 	struct fs_node **chains;
 	size_t chain_count, count; /* count: all nodes but the root */
+	size_t returned;           /* those of them that the kernel was asked to give back */
 	struct fs_node *root;
 	struct fs_node *oldest, *newest;
 	uint64_t handles;
@@ -80,11 +83,12 @@ void fs_node_revive(struct fs_nodes *nodes, struct fs_node *node);
 void fs_node_contend(struct fs_nodes *nodes, const struct fs_node *node, bool clash);
 /* Whether a reader may go through the page cache. */
 bool fs_node_cacheable(const struct fs_nodes *nodes, const struct fs_node *node);
-void fs_node_touch(struct fs_nodes *nodes, struct fs_node *node); /* the latest in use */
-void fs_node_unlist(
-	struct fs_nodes *nodes, struct fs_node *node); /* out of the list by last use, until it is touched */
+/* The latest in use. One that something refers to comes to the list when the last reference goes. */
+void fs_node_touch(struct fs_nodes *nodes, struct fs_node *node);
+/* The kernel is asked to give it back: out of the list by last use, until it is used again. */
+void fs_node_return(struct fs_nodes *nodes, struct fs_node *node);
 
-void fs_node_ref(struct fs_node *node);
+void fs_node_ref(struct fs_nodes *nodes, struct fs_node *node);
 void fs_node_unref(struct fs_nodes *nodes, struct fs_node *node); /* may free it */
 void fs_node_forget(struct fs_nodes *nodes, struct fs_node *node, uint64_t lookups);
 

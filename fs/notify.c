@@ -10,9 +10,8 @@
 
 enum {
 	TICK_SECONDS = 10,
-	SURPLUS_BATCH = 1000, /* nodes given back in one go */
-	SERVE_MS = 10,        /* between two looks whether the thread has ended */
-	SERVE_IDLE = 100,     /* so many looks without a request: the one that it waits for is lost */
+	SERVE_MS = 10,    /* between two looks whether the thread has ended */
+	SERVE_IDLE = 100, /* so many looks without a request: the one that it waits for is lost */
 };
 
 struct fs_notice {
@@ -193,7 +192,7 @@ void fs_notify_entry(struct fs *fs, struct fs_node *parent, const char *name)
 		return; /* the node is detached all the same: the next open asks again */
 	memcpy(notice->name, name, length);
 	notice->parent = parent;
-	fs_node_ref(parent);
+	fs_node_ref(&fs->nodes, parent);
 	queue(fs, notice);
 }
 
@@ -206,25 +205,4 @@ void fs_notify_stale(struct fs *fs, struct fs_node *node)
 	/* Without handles a detached node answers ESTALE, and the kernel asks again by itself. */
 	if (node->handles)
 		fs_notify_entry(fs, node->parent, node->name);
-}
-
-void fs_notify_surplus(struct fs *fs)
-{
-	struct fs_nodes *nodes = &fs->nodes;
-	unsigned given = 0;
-
-	pthread_mutex_lock(&nodes->lock);
-	if (nodes->count > fs->options.nodes) {
-		struct fs_node *newer;
-		for (struct fs_node *node = nodes->oldest; node && given < SURPLUS_BATCH; node = newer) {
-			newer = node->newer;
-			if (node->references)
-				continue;
-			/* Off the list, so that it is asked for once; used again, it comes back to it. */
-			fs_notify_entry(fs, node->parent, node->name);
-			fs_node_unlist(nodes, node);
-			given++;
-		}
-	}
-	pthread_mutex_unlock(&nodes->lock);
 }

@@ -33,7 +33,5 @@ void fs_notify_attributes(struct fs *fs, const struct fs_node *node);
 void fs_notify_entry(struct fs *fs, struct fs_node *parent, const char *name);
 /* With the nodes' lock held: detaches the node and makes the kernel ask again. */
 void fs_notify_stale(struct fs *fs, struct fs_node *node);
-/* Above the limit: gives the oldest unopened nodes back. Takes the nodes' lock. */
-void fs_notify_surplus(struct fs *fs);
 
 #endif

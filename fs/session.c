@@ -25,6 +25,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 				  FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	conn->want |=
 		conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
+	fs->can_prune = conn->proto_minor >= FS_PRUNE_MINOR;
 	if (fs->options.ready)
 		fs->options.ready(fs->options.context);
 }

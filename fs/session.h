@@ -12,6 +12,7 @@
 #include "fs/guard.h"
 #include "fs/node.h"
 #include "fs/notify.h"
+#include "fs/surplus.h"
 #include "fs/transport.h"
 #include "mapping/map.h"
 
@@ -30,7 +31,7 @@ struct fs {
 	struct fs_counts counts;
 	struct fs_handle *opened;  /* all handles; under the nodes' lock */
 	struct fs_handle *created; /* those of new names that are not put yet */
-	bool mounted, handles_signals;
+	bool mounted, handles_signals, can_prune;
 	pid_t guard;
 };
 
