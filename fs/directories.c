@@ -164,9 +164,7 @@ void fs_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, st
 
 void fs_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
-	struct fs *fs = fs_of(req);
-
 	(void)ino;
+	fs_surplus_return(fs_of(req));
 	read_directory(req, size, (uint64_t)offset, fi, true);
-	fs_surplus_return(fs);
 }

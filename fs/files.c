@@ -6,8 +6,11 @@
 #include "fs/session.h"
 
 #include <errno.h>
+#include <linux/fuse.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { STORED_MAX = 32 * 1024 }; /* bytes of text that an open brings along: nearly every item */
 
 static struct fs_handle *handle_of(const struct fuse_file_info *fi)
 {
@@ -231,6 +234,38 @@ static void unreserve(struct fs *fs, struct fs_node *node, int flags)
 }
 
 /*
+ * A small text goes into the page cache with the answer to open: that spares the reader a round trip. Only
+ * into an empty cache whose only reader this will be: a page that a read under way has locked would be waited
+ * for.
+ */
+static bool begin_store(struct fs_handle *handle)
+{
+	struct fs_node *node = handle->node;
+
+	if (!handle->cached || node->cached_version || node->handles > 1 || !node->size ||
+		node->size > STORED_MAX)
+		return false;
+	node->storing = true;
+	return true;
+}
+
+static void store(struct fs *fs, struct fs_handle *handle, struct fuse_file_info *fi)
+{
+	struct fs_node *node = handle->node;
+	struct fuse_notify_store_out body = {.nodeid = fs_number_of(fs, node)};
+	char text[STORED_MAX];
+	size_t length;
+
+	if (!map_file_read(handle->file, 0, text, sizeof text, &length)) {
+		body.size = (uint32_t)length;
+		fi->keep_cache = fs_transport_notify(fs, FUSE_NOTIFY_STORE, &body, sizeof body, text, length);
+	}
+	pthread_mutex_lock(&fs->nodes.lock);
+	node->storing = false;
+	pthread_mutex_unlock(&fs->nodes.lock);
+}
+
+/*
  * Ties an open file to its node. A file holds its own version of the text, so a node that meanwhile shows
  * another one only costs the handle the page cache; nobody else's handle on it, and it comes up to date.
  */
@@ -239,7 +274,7 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 {
 	const struct map_caller nobody = {0};
 	struct map_attr now = *attr;
-	bool pending = map_file_pending(handle->file);
+	bool pending = map_file_pending(handle->file), stores;
 
 	pthread_mutex_lock(&fs->nodes.lock);
 	if (pending && !node->handles) {
@@ -259,8 +294,11 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 		enlist(fs, handle);
 	if (node->attached)
 		fs_node_touch(&fs->nodes, node);
+	stores = begin_store(handle);
 	tell_open(handle, fi);
 	pthread_mutex_unlock(&fs->nodes.lock);
+	if (stores)
+		store(fs, handle, fi);
 }
 
 /* A name that only its creator's handle holds: others join in by making it an item first. */

@@ -98,13 +98,13 @@ static void reply_name(fuse_req_t req, fuse_ino_t parent, const char *name, cons
 	pthread_mutex_unlock(&fs->nodes.lock);
 	if (fuse_reply_entry(req, &entry) == -ENOENT)
 		fs_forget(fs, entry.ino, 1);
-	fs_surplus_return(fs);
 }
 
 void fs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	char path[MAP_PATH_MAX];
 
+	fs_surplus_return(fs_of(req));
 	if (fs_path(req, parent, name, path))
 		reply_name(req, parent, name, path);
 }

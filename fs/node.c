@@ -120,11 +120,16 @@ void fs_node_touch(struct fs_nodes *nodes, struct fs_node *node)
 	node->listed = true;
 }
 
-void fs_node_return(struct fs_nodes *nodes, struct fs_node *node)
+struct fs_node *fs_node_return(struct fs_nodes *nodes)
 {
-	unlist(nodes, node);
+	struct fs_node *node = nodes->oldest;
+
+	if (!node)
+		return NULL;
+	fs_node_touch(nodes, node);
 	node->returned = true;
 	nodes->returned++;
+	return node;
 }
 
 void fs_node_set(struct fs_node *node, const struct map_attr *attr)
@@ -262,7 +267,7 @@ void fs_node_contend(struct fs_nodes *nodes, const struct fs_node *node, bool cl
 bool fs_node_cacheable(const struct fs_nodes *nodes, const struct fs_node *node)
 {
 	return node->attached && node->version && !node->volatile_ && !node->stream && !node->writers &&
-	       nodes->uncached_until[slot_of(node)] < fs_now_seconds();
+	       !node->storing && nodes->uncached_until[slot_of(node)] < fs_now_seconds();
 }
 
 void fs_node_ref(struct fs_nodes *nodes, struct fs_node *node)

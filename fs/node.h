@@ -31,6 +31,7 @@ struct fs_node {
 	bool listed : 1;   /* in the list by last use: only while nothing refers to it */
 	bool returned : 1; /* the kernel was asked to give it back, and it was not used since */
 	bool refused : 1;  /* a new name whose only text was refused: nothing, though it is open */
+	bool storing : 1;  /* its text is on its way into the page cache */
 	bool moving : 1;   /* a rename of it is under way: what the map tells of its names is not news */
 	uint16_t name_length;
 	char *name;
@@ -85,8 +86,8 @@ void fs_node_contend(struct fs_nodes *nodes, const struct fs_node *node, bool cl
 bool fs_node_cacheable(const struct fs_nodes *nodes, const struct fs_node *node);
 /* The latest in use. One that something refers to comes to the list when the last reference goes. */
 void fs_node_touch(struct fs_nodes *nodes, struct fs_node *node);
-/* The kernel is asked to give it back: out of the list by last use, until it is used again. */
-void fs_node_return(struct fs_nodes *nodes, struct fs_node *node);
+/* The oldest, or NULL: it counts as given back from now on, and is the latest in the list should it stay. */
+struct fs_node *fs_node_return(struct fs_nodes *nodes);
 
 void fs_node_ref(struct fs_nodes *nodes, struct fs_node *node);
 void fs_node_unref(struct fs_nodes *nodes, struct fs_node *node); /* may free it */

@@ -1,8 +1,5 @@
 #include "fs/session.h"
 
-#include <linux/fuse.h>
-#include <sys/uio.h>
-
 enum {
 	BATCH = 512,      /* nodes in one message */
 	SHARE = 64,       /* of the limit: so much below it is asked for, too */
@@ -16,19 +13,12 @@ struct notify_prune {
 };
 
 /* Drops the entries of these inodes that nobody uses, whatever they are called; no lock of a directory is
- * needed.
- */
+ * needed. A number that is no longer known, or is another node's by now, does no harm. */
 static void prune(struct fs *fs, uint64_t *numbers, uint32_t count)
 {
 	struct notify_prune body = {.count = count};
-	struct fuse_out_header header = {.error = NOTIFY_PRUNE};
-	struct iovec parts[] = {
-		{&header, sizeof header}, {&body, sizeof body}, {numbers, count * sizeof *numbers}};
 
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		header.len += (uint32_t)parts[i].iov_len;
-	/* A number that is no longer known, or is another node's by now, does no harm. */
-	(void)!writev(fuse_session_fd(fs->session), parts, sizeof parts / sizeof *parts);
+	(void)fs_transport_notify(fs, NOTIFY_PRUNE, &body, sizeof body, numbers, count * sizeof *numbers);
 }
 
 bool fs_surplus_full(struct fs *fs)
@@ -49,16 +39,14 @@ static uint64_t surplus(const struct fs *fs)
 	return held > limit ? held - limit + limit / SHARE : 0;
 }
 
-/* Takes up to BATCH nodes off the list; used again, they come back to it. */
+/* What is in use at the moment stays; its turn comes again. */
 static uint32_t take(struct fs *fs, uint64_t wanted, uint64_t numbers[BATCH])
 {
-	struct fs_nodes *nodes = &fs->nodes;
+	struct fs_node *node;
 	uint32_t count = 0;
 
-	for (; nodes->oldest && count < wanted && count < BATCH; count++) {
-		struct fs_node *node = nodes->oldest;
-		numbers[count] = fs_number_of(fs, node);
-		fs_node_return(nodes, node);
+	while (count < wanted && count < BATCH && (node = fs_node_return(&fs->nodes))) {
+		numbers[count++] = fs_number_of(fs, node);
 		/* Older kernels are asked by name, which would part a process from its working directory. */
 		if (!fs->can_prune && !node->directory)
 			fs_notify_entry(fs, node->parent, node->name);
@@ -71,12 +59,16 @@ void fs_surplus_return(struct fs *fs)
 	uint64_t numbers[BATCH], wanted;
 	uint32_t count;
 
-	do {
+	pthread_mutex_lock(&fs->nodes.lock);
+	wanted = surplus(fs);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	for (; wanted; wanted -= count) {
 		pthread_mutex_lock(&fs->nodes.lock);
-		wanted = surplus(fs);
 		count = take(fs, wanted, numbers);
 		pthread_mutex_unlock(&fs->nodes.lock);
-		if (count && fs->can_prune)
+		if (!count)
+			break;
+		if (fs->can_prune)
 			prune(fs, numbers, count);
-	} while (count && count < wanted);
+	}
 }

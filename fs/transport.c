@@ -124,6 +124,15 @@ bool fs_transport_install(struct fs *fs)
 	return !error;
 }
 
+bool fs_transport_notify(struct fs *fs, int code, void *body, size_t body_size, void *data, size_t size)
+{
+	struct fuse_out_header header = {.error = code, .len = (uint32_t)(sizeof header + body_size + size)};
+	struct iovec parts[] = {{&header, sizeof header}, {body, body_size}, {data, size}};
+
+	return writev(fuse_session_fd(fs->session), parts, sizeof parts / sizeof *parts) ==
+	       (ssize_t)header.len;
+}
+
 void fs_transport_status(const struct fs_counts *counts, struct ddb_json_out *json)
 {
 	ddb_json_name(json, "requests", strlen("requests"));

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct fuse_session;
@@ -25,6 +26,9 @@ struct fs_counts {
 /* Installs itself between the mounted session and its file descriptor. False: not possible, with a message on
  * stderr. */
 bool fs_transport_install(struct fs *fs);
+/* A message that answers no request: its code (as in linux/fuse.h), its body, and what follows the body.
+ * False: the kernel would not have it. */
+bool fs_transport_notify(struct fs *fs, int code, void *body, size_t body_size, void *data, size_t size);
 /* "requests": {"LOOKUP": 3, …} */
 void fs_transport_status(const struct fs_counts *counts, struct ddb_json_out *json);
 

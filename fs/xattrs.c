@@ -31,7 +31,9 @@ void fs_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t siz
 	int error;
 
 	if (nobodys(name)) {
-		fuse_reply_err(req, ENODATA);
+		/* As a filesystem without ACLs and labels says it: `ls -l` then asks once, not for each file.
+		 */
+		fuse_reply_err(req, EOPNOTSUPP);
 		return;
 	}
 	if (!fs_path_of(req, ino, path))
