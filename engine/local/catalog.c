@@ -45,11 +45,17 @@ struct ddb_table *local_table_draft(const struct ddb_table *table)
 	struct ddb_table *draft = calloc(1, sizeof *draft);
 	if (!draft)
 		return NULL;
-	if (table)
-		*draft = *table;
 	draft->references = 1;
-	if (draft->definition)
-		ddb_definition_ref(draft->definition);
+	if (!table)
+		return draft;
+	/* Not the whole of it: others count their references meanwhile. */
+	memcpy(draft->name, table->name, sizeof draft->name);
+	draft->id = table->id;
+	draft->provisional = table->provisional;
+	draft->definition = table->definition ? ddb_definition_ref(table->definition) : NULL;
+	draft->created_ns = table->created_ns;
+	draft->changed_ns = table->changed_ns;
+	memcpy(draft->uuid, table->uuid, sizeof draft->uuid);
 	return draft;
 }
 
