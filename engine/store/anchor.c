@@ -85,6 +85,7 @@ static void meta_set_txn(uint8_t page[STORE_META_BYTES], uint64_t txn)
 static bool metas_read(int data, struct store_state *ret)
 {
 	struct lmdb_meta meta;
+	memset(ret->metas, 0, sizeof ret->metas); /* one may not be there to be read */
 	bool first = store_file_read_at(data, ret->metas[0], STORE_META_BYTES, 0) == STORE_META_BYTES &&
 		     meta_parse(ret->metas[0], &meta);
 	uint32_t from = first ? meta.trees[0].pad : PAGE_BYTES_MIN;
