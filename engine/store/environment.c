@@ -81,12 +81,12 @@ static void assertion(MDB_env *env, const char *text)
 	store_verify_assertion(environment->guard);
 }
 
-/* A limit of the address space (or a tool such as valgrind) may forbid the whole map. */
+/* A limit of the address space may forbid the whole map: ENOMEM says so, EINVAL under valgrind. */
 static int open_mapped(struct store_environment *environment)
 {
 	unsigned flags = MDB_NOTLS | (environment->read_only ? MDB_RDONLY | MDB_NOLOCK : MDB_NOSYNC);
 	int rc = ENOMEM;
-	for (size_t size = map_bytes; rc == ENOMEM && size >= map_bytes_min; size /= 4) {
+	for (size_t size = map_bytes; (rc == ENOMEM || rc == EINVAL) && size >= map_bytes_min; size /= 4) {
 		rc = mdb_env_create(&environment->mdb);
 		if (rc) {
 			environment->mdb = NULL;
