@@ -162,6 +162,17 @@ void map_definition_show(struct map *map, const struct ddb_table *table)
 	map_partitions_remove(map->partitions, table->id, definition_entry);
 }
 
+void map_linger_begin(struct map *map, const struct map_place *place)
+{
+	struct ddb_partition partition;
+	struct ddb_error err;
+	if (place->partition && place->has_hash &&
+		!map->engine->ops->get_partition(
+			map->engine, place->table->name, &place->hash, &partition, &err))
+		(void)map_partitions_add(
+			map->partitions, place->table, place->partition, false, map_now_ns());
+}
+
 void map_linger(struct map *map, const struct map_place *place)
 {
 	struct ddb_engine *engine = map->engine;
@@ -201,8 +212,8 @@ static bool holds_scratch(struct map *map, struct ddb_arena *arena, const struct
 	return false;
 }
 
-static enum map_verdict judge_partition(
-	struct map *map, struct ddb_arena *arena, const struct map_place *place, bool lingered)
+static enum map_verdict judge_partition(struct map *map, struct ddb_arena *arena,
+	const struct map_place *place, const struct map_remembered *remembered)
 {
 	struct ddb_engine *engine = map->engine;
 	struct ddb_partition partition;
@@ -211,8 +222,8 @@ static enum map_verdict judge_partition(
 	if (place->has_hash)
 		code = engine->ops->get_partition(engine, place->table->name, &place->hash, &partition, &err);
 	if (!code)
-		return is_listing(map) ? MAP_KEEP : MAP_FORGET; /* it has items: the engine knows it */
-	if (code != DDB_RESOURCE_NOT_FOUND || !lingered || holds_scratch(map, arena, place))
+		return remembered->fresh || is_listing(map) ? MAP_KEEP : MAP_FORGET; /* the engine knows it */
+	if (code != DDB_RESOURCE_NOT_FOUND || !remembered->lingered || holds_scratch(map, arena, place))
 		return MAP_KEEP;
 	return MAP_FORGET_AND_TELL;
 }
@@ -236,7 +247,7 @@ static enum map_verdict judge(void *context, const struct map_remembered *rememb
 		return MAP_FORGET;
 	if (place.kind != MAP_PARTITION)
 		return MAP_KEEP;
-	return judge_partition(map, &arena, &place, remembered->lingered);
+	return judge_partition(map, &arena, &place, remembered);
 }
 
 static void tell_gone(void *context, const struct map_remembered *remembered)

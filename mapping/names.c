@@ -298,6 +298,7 @@ static int remove_item(
 	struct ddb_delete_result result;
 	if (place->unnamed || place->table->provisional == DDB_PROVISIONAL)
 		return ENOENT;
+	map_linger_begin(map, place);
 	enum ddb_code code = map_place_key(place, arena, &request.key, err);
 	if (!code)
 		code = map->engine->ops->delete_item(map->engine, &request, &result, err);

@@ -13,6 +13,7 @@ enum {
 	ENTRY_BYTES = 256,
 };
 static const int64_t linger_ns = (int64_t)MAP_LINGER_SECONDS * 1000000000;
+static const int64_t fresh_ns = (int64_t)MAP_FRESH_SECONDS * 1000000000;
 
 struct node {
 	uint32_t table;
@@ -230,6 +231,7 @@ static void describe(const struct node *node, int64_t now_ns, struct candidate *
 		.table_name = ret->table_name,
 		.entry = ret->entry,
 		.lingered = !node->forever && now_ns - node->since_ns >= linger_ns,
+		.fresh = now_ns - node->since_ns < fresh_ns,
 	};
 }
 

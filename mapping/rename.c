@@ -66,6 +66,7 @@ static int move_item(const struct rename *rename, struct ddb_error *err)
 	if (to->unnamed)
 		return refuse(
 			err, EINVAL, "The name does not tell the key: only a document that holds it can");
+	map_linger_begin(rename->map, from);
 	enum ddb_code code = map_place_key(from, rename->arena, &request.from, err);
 	if (!code)
 		code = map_place_key(to, rename->arena, &request.to, err);
@@ -129,6 +130,7 @@ static int item_to_scratch(const struct rename *rename, struct ddb_error *err)
 		return EXDEV;
 	if (rename->from->unnamed)
 		return ENOENT;
+	map_linger_begin(rename->map, rename->from);
 	int number = check_free(rename, err);
 	if (!number)
 		number = keep_item(rename, err);

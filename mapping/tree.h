@@ -162,7 +162,7 @@ int64_t map_now_ns(void);
  * Partitions that exist in this mount though the engine has no item of them: by table id and encoded entry.
  * Threads: any. Times are map_now_ns's, or a test's.
  */
-enum { MAP_LINGER_SECONDS = 600 };
+enum { MAP_LINGER_SECONDS = 600, MAP_FRESH_SECONDS = 5 };
 struct map_partitions *map_partitions_new(void);
 void map_partitions_free(struct map_partitions *partitions);
 /* forever: until rmdir (mkdir); else it lingers. An entry that is there keeps its place, and stays forever if
@@ -186,6 +186,7 @@ struct map_remembered {
 	uint32_t table;
 	const char *table_name, *entry;
 	bool lingered; /* for longer than it may */
+	bool fresh;    /* just added: whoever did that may be about to take its last item */
 };
 enum map_verdict { MAP_KEEP, MAP_FORGET, MAP_FORGET_AND_TELL };
 void map_partitions_tick(struct map_partitions *partitions, int64_t now_ns,
@@ -219,7 +220,11 @@ enum { MAP_VERSION_DIRECTORY = 1, MAP_VERSION_SCRATCH = 1 };
 /* One path only. */
 void map_tell_path(struct map *map, const char *path, uint64_t version, const struct map_file *by);
 
-/* After an item of `place` was deleted or moved away: its partition lingers, if that was its last item. */
+/*
+ * Before and after an item of `place` is deleted or moved away: its partition lingers, if that was its last
+ * item, and at no moment is it not there. What is remembered too much a tick forgets.
+ */
+void map_linger_begin(struct map *map, const struct map_place *place);
 void map_linger(struct map *map, const struct map_place *place);
 
 /* Records a refusal and returns its errno: map_errno(err->code) unless `number` is given (not 0). */

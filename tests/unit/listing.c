@@ -275,6 +275,8 @@ static void remove_while_listing(void **state)
 
 /* ---- Partitions ---- */
 
+static const int64_t fresh_ns = (int64_t)MAP_FRESH_SECONDS * 1000000000;
+
 /* Some come to be, are emptied and are removed while the table is listed. */
 static void partitions_meanwhile(void **state)
 {
@@ -307,7 +309,7 @@ static void partitions_meanwhile(void **state)
 		snprintf(path, sizeof(path), "Both/h%u", i);
 		assert_errno(map_rmdir(fixture->map, &me, path), 0);
 	}
-	map_tick(fixture->map);
+	map_tick_at(fixture->map, map_now_ns() + fresh_ns);
 	read_some(dir, offset, SIZE_MAX, tally);
 	for (unsigned i = 0; i < COUNT + 700; i++) {
 		bool gone = i < COUNT && i % 50 == 1;
@@ -321,7 +323,7 @@ static void partitions_meanwhile(void **state)
 		assert_int_equal(tally->seen[i], i < COUNT && i % 50 == 1 ? 0 : 1);
 	map_dir_free(dir);
 	/* Memory of what has items again ends when nobody lists. */
-	map_tick(fixture->map);
+	map_tick_at(fixture->map, map_now_ns() + fresh_ns);
 	assert_false(map_partitions_find(fixture->map->partitions, 1, "h3000", NULL, NULL));
 	memset(tally, 0, sizeof(*tally));
 	dir = open_dir(fixture, "Both");
