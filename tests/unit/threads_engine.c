@@ -4,7 +4,13 @@
 
 #include <stdatomic.h>
 
-enum { WRITERS = 2, ROUNDS = 100, PARTITIONS = 4, TABLES = 500 };
+enum {
+	WRITERS = 2,
+	ROUNDS = 100,
+	PARTITIONS = 4,
+	TABLES = 500,
+	LOOKS = 500, /* at most, by who goes on until the writers are done: a slow machine has other work */
+};
 
 struct shared {
 	struct fixture *f;
@@ -93,7 +99,7 @@ static void *read_items(void *context)
 {
 	struct worker *worker = context;
 	struct ddb_engine *engine = engine_of(worker);
-	while (!worker->failure && worker->shared->writing) {
+	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++) {
 		struct ddb_value hash = ddb_string("1", 1);
 		struct ddb_query query = {.table = "Busy", .partition = &hash}, scan = {.table = "Busy"};
 		struct ddb_list_partitions list = {.table = "Busy", .limit = 100};
@@ -124,7 +130,7 @@ static void *date_table(void *context)
 {
 	struct worker *worker = context;
 	struct ddb_engine *engine = engine_of(worker);
-	for (int64_t time = 1; !worker->failure && worker->shared->writing; time++) {
+	for (int64_t time = 1; time <= LOOKS && !worker->failure && worker->shared->writing; time++) {
 		struct ddb_set_mtime date = {
 			.table = "Busy", .key = worker->shared->definition_key, .mtime_ns = time};
 		struct ddb_table *table;
@@ -143,7 +149,7 @@ static void *change_tables(void *context)
 {
 	struct worker *worker = context;
 	struct ddb_engine *engine = engine_of(worker);
-	while (!worker->failure && worker->shared->writing) {
+	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++) {
 		struct ddb_put_result result;
 		ddb_arena_reset(&worker->arena);
 		struct ddb_put_item put = {
@@ -161,7 +167,7 @@ static void *watch_tables(void *context)
 {
 	struct worker *worker = context;
 	struct ddb_engine *engine = engine_of(worker);
-	while (!worker->failure && worker->shared->writing) {
+	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++) {
 		struct ddb_table_names names;
 		struct ddb_table_counts counts;
 		ddb_arena_reset(&worker->arena);

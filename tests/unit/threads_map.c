@@ -4,7 +4,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { WRITERS = 3, ROUNDS = 200, DOTS_MAX = 9000, PIECE = 4096 };
+enum {
+	WRITERS = 3,
+	ROUNDS = 100,
+	DOTS_MAX = 9000,
+	PIECE = 4096,
+	LOOKS = 400, /* at most, by who goes on until the writers are done: a slow machine has other work */
+};
 
 /* Two names, so that a rename and a write of the same item meet. */
 static const char *const names[] = {"Orders/alice/1.json", "Orders/alice/2.json"};
@@ -72,7 +78,7 @@ static void *write_documents(void *context)
 static void *append_attributes(void *context)
 {
 	struct worker *worker = context;
-	while (!worker->failure && worker->shared->writing) {
+	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++) {
 		int number = append_to(&worker->shared->world, names[0], "{\"seen\": true}\n");
 		/* A name that is removed between the open and the write is put again, without "n". */
 		if (number && number != ESTALE)
@@ -113,7 +119,7 @@ static const char *look(struct world *world, const char *path)
 static void *read_documents(void *context)
 {
 	struct worker *worker = context;
-	for (unsigned i = 0; !worker->failure && worker->shared->writing; i++)
+	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++)
 		worker->failure = look(&worker->shared->world, names[i % 2]);
 	return NULL;
 }
@@ -122,7 +128,7 @@ static void *rename_items(void *context)
 {
 	struct worker *worker = context;
 	struct map *map = worker->shared->world.map;
-	for (unsigned i = 0; !worker->failure && worker->shared->writing; i++) {
+	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++) {
 		int number = map_rename(map, &alice, names[i % 2], names[(i + 1) % 2], 0);
 		if (number && number != ENOENT)
 			worker->failure = strerror(number);
@@ -134,7 +140,7 @@ static void *list_names(void *context)
 {
 	struct worker *worker = context;
 	struct map *map = worker->shared->world.map;
-	for (unsigned i = 0; !worker->failure && worker->shared->writing; i++) {
+	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++) {
 		struct map_dir *dir;
 		struct map_dirent entry;
 		uint64_t offset = 0;
@@ -159,7 +165,7 @@ static void *touch_definition(void *context)
 {
 	struct worker *worker = context;
 	struct map *map = worker->shared->world.map;
-	for (int64_t time = 1; !worker->failure && worker->shared->writing; time++) {
+	for (int64_t time = 1; time <= LOOKS && !worker->failure && worker->shared->writing; time++) {
 		struct map_attr attr;
 		if (map_set_mtime(map, &alice, "Orders/.table.json", time, 0) ||
 			map_stat(map, &alice, "Orders/.table.json", &attr))

@@ -7,6 +7,8 @@ enum {
 	THREADS = WRITERS + READERS + 2,
 	ROUNDS = 60,
 	SIZES = 12000, /* bytes of a body: from part of a page to several */
+	LOOKS = 300,   /* at most, by who goes on until the writers are done: a slow machine has other work */
+	VERIFIES = 20,
 };
 
 static struct storedir dir;
@@ -152,7 +154,7 @@ static void *read_pairs(void *context)
 	struct worker *worker = context;
 	struct ddb_arena arena;
 	ddb_arena_init(&arena, 1 << 20);
-	while (!worker->failure && worker->shared->writing)
+	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++)
 		worker->failure = look(worker->shared, &arena);
 	ddb_arena_done(&arena);
 	return NULL;
@@ -169,7 +171,7 @@ static void *verify_all(void *context)
 	struct worker *worker = context;
 	struct store_txn *view;
 	unsigned findings = 0;
-	while (!worker->failure && worker->shared->writing) {
+	for (unsigned i = 0; i < VERIFIES && !worker->failure && worker->shared->writing; i++) {
 		if (store_view(worker->shared->store, &view, NULL)) {
 			worker->failure = "no view";
 			break;
@@ -184,7 +186,7 @@ static void *verify_all(void *context)
 static void *sync_all(void *context)
 {
 	struct worker *worker = context;
-	while (!worker->failure && worker->shared->writing) {
+	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++) {
 		struct store_status before, after;
 		store_status(worker->shared->store, &before);
 		if (store_sync(worker->shared->store, NULL))
