@@ -14,7 +14,7 @@
 enum {
 	PRELOADED = 20000, /* items that are there before anything is measured */
 	PARTITIONS = 200,
-	SUBJECTS = 3,
+	SUBJECTS = 4,
 };
 
 struct subject_ops {
