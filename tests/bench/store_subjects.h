@@ -24,6 +24,8 @@ struct subject_ops {
 	/* All in one commit. `edition` makes their text another one than before. */
 	void (*put)(void *subject, const uint32_t *items, size_t count, uint64_t edition, bool durable);
 	void (*get)(void *subject, uint32_t item);
+	/* All that was put is on the disk. */
+	void (*sync)(void *subject);
 };
 
 extern const struct subject_ops subject_rows[SUBJECTS];
