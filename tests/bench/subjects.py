@@ -98,7 +98,7 @@ class Floor(Daemon):
 
 
 class Ext4(Subject):
-    """On a loop device; a file there is as near to the disk as the store's file is."""
+    """On a loop device, whose file is as near to the disk as the store's is; where there is none, what is at hand."""
 
     def __init__(self, work, tree, megabytes):
         super().__init__("ext4", work)
@@ -106,6 +106,8 @@ class Ext4(Subject):
         with open(image, "wb") as file:
             file.truncate(megabytes << 20)
         subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
-        subprocess.run(["mount", "-o", "loop", image, self.mount], check=True)
+        if subprocess.run(["mount", "-o", "loop", image, self.mount], check=False).returncode:
+            kind = subprocess.run(["findmnt", "-no", "FSTYPE", "-T", work], stdout=subprocess.PIPE, check=False, text=True)
+            print(f"\nNo loop device: instead of ext4, a directory on {kind.stdout.strip()}")
         subprocess.run(["cp", "-a", f"{tree}/.", self.mount], check=True)
         os.sync()
