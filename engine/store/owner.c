@@ -186,13 +186,15 @@ void store_owner_release(int owner)
 	close(owner);
 }
 
+/* After a power loss a file may have its length and not its text: zeros are as good as an empty one. */
 bool store_owner_is_ours(int directory)
 {
+	static const char nothing[sizeof opening];
 	char text[sizeof opening] = {0};
 	int owner = openat(directory, STORE_OWNER_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (owner < 0)
 		return false;
 	ssize_t length = store_file_read(owner, text, sizeof opening - 1);
 	close(owner);
-	return length == 0 || (length == sizeof opening - 1 && !strcmp(text, opening));
+	return length >= 0 && (!memcmp(text, nothing, (size_t)length) || !strcmp(text, opening));
 }
