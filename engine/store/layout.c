@@ -113,6 +113,9 @@ enum ddb_code store_layout_finish(int directory, struct ddb_error *err)
 {
 	char text[64];
 	int length = snprintf(text, sizeof text, "%s%d\n", format_text, STORE_FORMAT);
-	int rc = store_file_replace(directory, FORMAT_NAME, FORMAT_NEW, text, (size_t)length);
+	/* Names reach the disk in any order: all others before the one that says that they are there. */
+	int rc = fsync(directory) ? errno : 0;
+	if (!rc)
+		rc = store_file_replace(directory, FORMAT_NAME, FORMAT_NEW, text, (size_t)length);
 	return rc ? store_fault(err, rc, "the store cannot be made") : DDB_OK;
 }
