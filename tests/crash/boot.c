@@ -1,0 +1,22 @@
+#include "tests/crash/boot.h"
+
+#include "engine/store/owner.h"
+#include <stdio.h>
+
+void __wrap_store_boot_id(char ret[STORE_BOOT_ID_MAX]);
+void __real_store_boot_id(char ret[STORE_BOOT_ID_MAX]);
+
+static const char *boot;
+
+void boot_set(const char *id)
+{
+	boot = id;
+}
+
+void __wrap_store_boot_id(char ret[STORE_BOOT_ID_MAX])
+{
+	if (boot)
+		snprintf(ret, STORE_BOOT_ID_MAX, "%s", boot);
+	else
+		__real_store_boot_id(ret);
+}
