@@ -111,7 +111,8 @@ static struct entry entry_of(int directory, const char *path)
 /* ---- The log ---- */
 
 /* Several processes write to the log, so a record is one write. */
-static void write_record(const struct iovec *payload, int parts, const char *format, va_list arguments)
+static void __attribute__((format(printf, 3, 0)))
+write_record(const struct iovec *payload, int parts, const char *format, va_list arguments)
 {
 	char header[HEADER_MAX];
 	struct iovec all[PARTS_MAX + 2];
