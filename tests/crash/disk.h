@@ -40,7 +40,7 @@ void disk_record(const char *path, const char *log);
  * is not. */
 bool disk_compare(const struct disk *disk, const char *path, const char *except);
 
-/* A good mixture of the number: what is drawn from one seed. */
+/* The next number of a sequence that the seed decides. */
 uint64_t disk_draw(uint64_t *seed, uint64_t below);
 
 #endif

@@ -7,7 +7,6 @@
  * what goes unseen (a library's own system call) shows in the end, when the replayed directory is not as the
  * real one.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
