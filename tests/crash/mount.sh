@@ -5,7 +5,6 @@ program=$DYNAMOUNT
 disk=$work/disk
 log=$work/log
 store=$disk/store
-steps=${DYNAMOUNT_LONG:+40}
 mkdir "$disk"
 : >"$log"
 DYNAMOUNT=$work/recorded
@@ -16,7 +15,7 @@ END
 chmod +x "$DYNAMOUNT"
 
 load() {
-  check "load $1" python3 "$HERE/mount_load.py" "$mnt" "$log" "$work/state" "${steps:-20}" "$1"
+  check "load $1" python3 "$HERE/mount_load.py" "$mnt" "$log" "$work/state" 20 "$1"
 }
 
 start
