@@ -14,6 +14,7 @@
 #include "floor_tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse3/fuse_lowlevel.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -23,7 +24,10 @@
 
 #define FOREVER 1e6 /* seconds: all changes come through the kernel */
 
+enum { STORED_MAX = 32 * 1024 };
+
 static bool single, read_only, with_xattrs;
+static struct fuse_session *session;
 
 static struct node *node_of(fuse_ino_t ino)
 {
@@ -199,6 +203,21 @@ static void tell_open(struct fuse_file_info *fi)
 	fi->noflush = true;
 }
 
+/* The text of a small file goes into the page cache before the answer to the first open: that saves a READ.
+ */
+static void store(fuse_ino_t ino)
+{
+	struct node *node = node_of(ino);
+	struct fuse_bufvec text = FUSE_BUFVEC_INIT(0);
+
+	pthread_rwlock_rdlock(&tree.lock);
+	text.buf[0].size = (size_t)node->st.st_size;
+	text.buf[0].mem = node->data;
+	if (text.buf[0].size && text.buf[0].size <= STORED_MAX && !atomic_exchange(&node->stored, true))
+		(void)fuse_lowlevel_notify_store(session, ino, 0, &text, 0);
+	pthread_rwlock_unlock(&tree.lock);
+}
+
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	if (read_only) {
@@ -209,6 +228,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		pthread_rwlock_wrlock(&tree.lock);
 		(void)tree_resize(node_of(ino), 0);
 		pthread_rwlock_unlock(&tree.lock);
+	} else if ((fi->flags & O_ACCMODE) == O_RDONLY) {
+		store(ino);
 	}
 	tell_open(fi);
 	fuse_reply_open(req, fi);
@@ -392,7 +413,7 @@ static int serve(const char *mountpoint)
 	char options[] = "fsname=floor,subtype=floor,nosuid,nodev";
 	char *arguments[] = {"floor", "-o", options, read_only ? "-oro" : NULL, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(read_only ? 4 : 3, arguments);
-	struct fuse_session *session = fuse_session_new(&args, &operations, sizeof operations, NULL);
+	session = fuse_session_new(&args, &operations, sizeof operations, NULL);
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int result = -1;
 

@@ -25,6 +25,7 @@ struct node {
 
 	char *data; /* a file's */
 	size_t data_max;
+	atomic_bool stored; /* once in the kernel's page cache, without having been asked */
 
 	struct node **children; /* a directory's; NULL where one was removed, so that offsets stay */
 	size_t slots, slots_max, count;
