@@ -97,8 +97,10 @@ static enum ddb_code fill(struct source *source, bool *ret_end, struct ddb_error
 	return DDB_OK;
 }
 
-/* The next byte that is not white space, not taken; 0 at the end. */
-static enum ddb_code peek(struct source *source, char *ret, struct ddb_error *err)
+enum { END = -1 };
+
+/* The next byte that is not white space, not taken, or END. */
+static enum ddb_code peek(struct source *source, int *ret, struct ddb_error *err)
 {
 	bool end;
 
@@ -106,7 +108,7 @@ static enum ddb_code peek(struct source *source, char *ret, struct ddb_error *er
 		enum ddb_code code = fill(source, &end, err);
 		if (code)
 			return code;
-		*ret = end ? 0 : source->chunk[source->at];
+		*ret = end ? END : (unsigned char)source->chunk[source->at];
 		if (end || !memchr(" \t\r\n", *ret, 4))
 			return DDB_OK;
 		source->line += *ret == '\n';
@@ -122,7 +124,7 @@ static enum ddb_code refuse(const struct source *source, const char *what, struc
 /* Moves to the first byte of the next object. */
 static enum ddb_code find_object(struct source *source, bool *ret_end, struct ddb_error *err)
 {
-	char byte;
+	int byte;
 	enum ddb_code code;
 
 	*ret_end = false;
@@ -131,9 +133,10 @@ static enum ddb_code find_object(struct source *source, bool *ret_end, struct dd
 			source->shape = byte == '[' ? ARRAY_FIRST : OBJECTS;
 			source->at += byte == '[';
 		} else if (source->shape == OBJECTS || source->shape == ENDED) {
-			*ret_end = !byte;
-			return byte && source->shape == ENDED ? refuse(source, "text behind the array", err)
-							      : DDB_OK;
+			*ret_end = byte == END;
+			return byte != END && source->shape == ENDED
+				       ? refuse(source, "text behind the array", err)
+				       : DDB_OK;
 		} else if (byte == ']') {
 			source->shape = ENDED;
 			source->at++;
