@@ -57,12 +57,16 @@ static bool read_format(int directory, uint64_t *ret)
 	if (length < 0)
 		return false;
 	text[length] = '\0';
+	/* Only as it is written, so that a number is named to people as it stands there. */
+	char canonical[64];
 	if (strncmp(text, format_text, strlen(format_text)))
 		return false;
-	char *end;
-	const char *digits = text + strlen(format_text);
-	*ret = strtoull(digits, &end, 10);
-	return end > digits && !strcmp(end, "\n");
+	uint64_t format = strtoull(text + strlen(format_text), NULL, 10);
+	int written = snprintf(canonical, sizeof canonical, "%s%" PRIu64 "\n", format_text, format);
+	if (written != length || memcmp(text, canonical, (size_t)length))
+		return false;
+	*ret = format;
+	return true;
 }
 
 static enum store_layout classify(DIR *entries)
