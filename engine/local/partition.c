@@ -59,8 +59,7 @@ enum ddb_code local_value_decode(struct ddb_arena *arena, const struct store_val
 		return code;
 	if (decoded.type != type)
 		return local_damaged(err, "value of a key");
-	*ret = decoded;
-	return DDB_OK;
+	return local_key_value(type, decoded.bytes, decoded.count, ret, err);
 }
 
 size_t local_alias_key(struct local_engine *engine, const struct local_table *table,
