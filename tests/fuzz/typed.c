@@ -1,0 +1,9 @@
+/* Documents in DynamoDB's typed JSON. */
+#include "tests/fuzz/documents.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	fuzz_document(DDB_RENDER_TYPED, (const char *)bytes, size);
+	return 0;
+}

@@ -1,0 +1,65 @@
+/*
+ * Extended attributes: path, name and value, each ended by a NUL. What a name answers fits into what it said
+ * it would need; what cannot be changed is not.
+ */
+#include "engine/local/item.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/world.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_known(int number)
+{
+	return number == ENODATA || number == ENOENT || number == ENOTDIR || number == ENAMETOOLONG ||
+	       number == EOPNOTSUPP || number == EACCES;
+}
+
+static void check_value(const char *path, const char *name, size_t length)
+{
+	struct map *map = fuzz_world()->map;
+	char exact[64], digits[64];
+	size_t got;
+	FUZZ_CHECK(!strcmp(name, "user.size") && length > 0 && length < sizeof exact);
+	char *value = malloc(length);
+	FUZZ_CHECK(value);
+	FUZZ_CHECK(length == 1 ||
+		   map_getxattr(map, &fuzz_caller, path, name, value, length - 1, &got) == ERANGE);
+	FUZZ_CHECK(!map_getxattr(map, &fuzz_caller, path, name, value, length, &got) && got == length);
+	memcpy(exact, value, length);
+	exact[length] = '\0';
+	snprintf(digits, sizeof digits, "%ld", strtol(exact, NULL, 10));
+	FUZZ_CHECK(!strcmp(digits, exact));
+	free(value);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct map *map = fuzz_world()->map;
+	struct map_attr attr;
+	size_t length = 0, left = size;
+	char *text = malloc(size + 2);
+	FUZZ_CHECK(text);
+	memcpy(text, bytes, size);
+	text[size] = text[size + 1] = '\0';
+	const char *path = text, *name = text + strlen(path) + 1;
+	left -= strlen(path);
+	const char *value = left ? name + strlen(name) + 1 : name;
+	size_t value_size = (size_t)(text + size - value);
+	if (!left || value > text + size)
+		value_size = 0;
+	int number = map_getxattr(map, &fuzz_caller, path, name, NULL, 0, &length);
+	if (!number)
+		check_value(path, name, length);
+	else
+		FUZZ_CHECK(is_known(number));
+	bool there = !map_stat(map, &fuzz_caller, path, &attr);
+	FUZZ_CHECK(there || number);
+	FUZZ_CHECK(is_known(map_setxattr(map, &fuzz_caller, path, name, value, value_size, 0)));
+	FUZZ_CHECK(is_known(map_removexattr(map, &fuzz_caller, path, name)));
+	FUZZ_CHECK(map_getxattr(map, &fuzz_caller, path, name, NULL, 0, &left) == number);
+	FUZZ_CHECK(number || left == length);
+	free(text);
+	return 0;
+}
