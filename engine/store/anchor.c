@@ -71,7 +71,7 @@ static bool meta_parse(const uint8_t page[STORE_META_BYTES], struct lmdb_meta *r
 	memcpy(ret, page + sizeof(struct lmdb_page_header), sizeof *ret);
 	uint32_t size = ret->trees[0].pad;
 	return ret->magic == lmdb_magic && ret->version == lmdb_version && size >= PAGE_BYTES_MIN &&
-	       size <= PAGE_BYTES_MAX && !(size & (size - 1)) && ret->last_page < SIZE_MAX / size - 1;
+	       size <= PAGE_BYTES_MAX && !(size & (size - 1)) && ret->last_page < STORE_MAP_BYTES / size;
 }
 
 static void meta_set_txn(uint8_t page[STORE_META_BYTES], uint64_t txn)

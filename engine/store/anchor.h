@@ -18,6 +18,9 @@
 
 #define STORE_ANCHOR_NAME "anchor"
 
+/* The most that a data file can have, set where it is mapped. */
+#define STORE_MAP_BYTES ((size_t)1 << 40)
+
 enum {
 	STORE_META_BYTES = 512, /* of a meta page: LMDB's part is shorter */
 };

@@ -24,7 +24,7 @@
 #ifdef UNDER_TSAN
 static const size_t map_bytes = (size_t)64 << 30;
 #else
-static const size_t map_bytes = (size_t)1 << 40;
+static const size_t map_bytes = STORE_MAP_BYTES;
 #endif
 static const size_t map_bytes_min = (size_t)1 << 30;
 
