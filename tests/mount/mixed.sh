@@ -1,7 +1,7 @@
 # kill -9 and umount under a mixed load: what was acknowledged is there, and nothing is half done.
 . "$TESTS/lib.sh" || exit 1
 
-rounds=8
+rounds=20
 [ -z "${DYNAMOUNT_LONG-}" ] || rounds=200
 workers=5
 
@@ -11,6 +11,7 @@ cat >"$work/load.py" <<'PYTHON'
 import json, os, random, subprocess, sys, time
 
 mnt, journal, worker, seed, pause = *sys.argv[1:5], float(sys.argv[5])
+dynamount = os.environ["DYNAMOUNT"]
 random.seed(seed)
 simple, parts = mnt + "/Simple/", mnt + "/Parts/"
 log = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -25,6 +26,12 @@ def note(**what):
 def write(path, text, mode="w"):
     with open(mnt + "/" + path, mode) as f:
         f.write(text)
+
+def bulk(lines):
+    # one that fails says so, as any other operation that the mount's end cuts short
+    done = subprocess.run([dynamount, "import", mnt, "Simple", "-"], input=lines.encode(), capture_output=True)
+    if done.returncode:
+        raise OSError(done.stderr.decode())
 
 def name():
     if random.random() < 0.6:
@@ -42,7 +49,7 @@ def operation():
     """What may come of it: a list of states, the last one being the whole of it; and how to do it."""
     path, after = name(), dict(state)
     kind = random.choice(["put"] * 4 + ["append"] * 2 + ["move"] * 3 + ["replace"] * 3 + ["remove", "batch", "batch",
-                         "touch", "keep", "shared"])
+                         "import", "touch", "keep", "shared"])
     if kind == "put":
         after[path] = body()
         return [after], lambda: (prepare(path), write(path, text(after[path])))
@@ -78,12 +85,17 @@ def operation():
     if kind == "remove" and path in state:
         del after[path]
         return [after], lambda: os.unlink(mnt + "/" + path)
-    if kind == "batch":
-        lines = ""
-        for i in range(random.choice([3, 20, 60])):
-            after["Simple/%s-b%d.json" % (worker, i)] = {"n": n, "i": i}
-            lines += json.dumps({"id": "%s-b%d" % (worker, i), "n": n, "i": i}) + "\n"
-        return [after], lambda: write("Simple/.items.jsonl", lines)
+    if kind in ("batch", "import"):
+        # lines are put in their order: that of `after`
+        lines, many = "", kind == "import"
+        length = random.choice([1, 3000]) if many else 1
+        for i in range(random.choice([100, 300] if many else [3, 20, 60])):
+            path, document = "Simple/%s-b%d.json" % (worker, i), {"n": n, "i": i, "text": length}
+            after.pop(path, None)
+            after[path] = document
+            lines += json.dumps(dict(document, id="%s-b%d" % (worker, i), text="x" * length)) + "\n"
+        mode = random.choice("wa")
+        return [after], lambda: bulk(lines) if many else write("Simple/.items.jsonl", lines, mode)
     if kind == "touch":
         if path in state:
             return [after], lambda: os.utime(mnt + "/" + path)
