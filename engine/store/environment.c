@@ -4,10 +4,14 @@
  * store has one owner.
  */
 #include "engine/store/fault.h"
+#include "engine/store/file.h"
 #include "engine/store/inside.h"
 #include "engine/store/layout.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,9 +33,11 @@ static const size_t map_bytes = STORE_MAP_BYTES;
 static const size_t map_bytes_min = (size_t)1 << 30;
 
 enum {
-	READERS_MAX = 512,
+	READERS_MAX = 500,
+	LOCK_BYTES = 32 << 10, /* room for as many */
 	TREES_MAX = 4,
 	DRAIN_MS = 1000,
+	PROBE_BYTES = 1 << 20,
 };
 
 /*
@@ -58,6 +64,26 @@ bool store_environment_is_name(const MDB_val *key)
 	return key->mv_size == sizeof FF_504 - 1 + 4 && !memcmp(key->mv_data, FF_504, sizeof FF_504 - 1);
 }
 
+/* Behind the last page of the file there is nothing to lose. */
+int store_environment_failure(struct store_environment *environment, int rc)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+	int file;
+	if (rc != EIO || mdb_env_info(environment->mdb, &info) || mdb_env_stat(environment->mdb, &stat) ||
+		mdb_env_get_fd(environment->mdb, &file))
+		return rc;
+	void *zeros = calloc(1, PROBE_BYTES);
+	if (!zeros)
+		return rc;
+	off_t end = (off_t)((info.me_last_pgno + 1) * stat.ms_psize);
+	int probed = store_file_write_at(file, zeros, PROBE_BYTES, end);
+	free(zeros);
+	if (ftruncate(file, end))
+		return rc;
+	return store_fault_is_full(probed) ? probed : rc;
+}
+
 static int open_trees(struct store_environment *environment)
 {
 	MDB_txn *txn;
@@ -68,8 +94,8 @@ static int open_trees(struct store_environment *environment)
 		MDB_dbi *handle = (MDB_dbi *)((char *)environment + trees[i].offset);
 		rc = mdb_dbi_open(txn, trees[i].name, environment->read_only ? 0 : MDB_CREATE, handle);
 	}
-	if (!rc)
-		return mdb_txn_commit(txn); /* handles of an aborted transaction would be closed */
+	if (!rc) /* handles of an aborted transaction would be closed */
+		return store_environment_failure(environment, mdb_txn_commit(txn));
 	mdb_txn_abort(txn);
 	return rc;
 }
@@ -79,6 +105,23 @@ static void assertion(MDB_env *env, const char *text)
 	struct store_environment *environment = mdb_env_get_userctx(env);
 	(void)text; /* LMDB prints it before it aborts */
 	store_verify_assertion(environment->guard);
+}
+
+/*
+ * LMDB maps its lock file and writes to it through the map, where a full disk would be a SIGBUS: so the file
+ * has its room before. LMDB makes its contents anew.
+ */
+static int make_lock_file(const struct store_environment *environment)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof path, "%s/%s", environment->path, STORE_LOCK_NAME) >= (int)sizeof path)
+		return ENAMETOOLONG;
+	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (file < 0)
+		return errno;
+	int rc = ftruncate(file, LOCK_BYTES) ? errno : posix_fallocate(file, 0, LOCK_BYTES);
+	close(file);
+	return rc;
 }
 
 /* A limit of the address space may forbid the whole map: ENOMEM says so, EINVAL under valgrind. */
@@ -108,7 +151,9 @@ static int open_mapped(struct store_environment *environment)
 
 static enum ddb_code environment_start(struct store_environment *environment, struct ddb_error *err)
 {
-	int rc = open_mapped(environment);
+	int rc = environment->read_only ? 0 : make_lock_file(environment);
+	if (!rc)
+		rc = open_mapped(environment);
 	if (!rc && (rc = open_trees(environment))) {
 		mdb_env_close(environment->mdb);
 		environment->mdb = NULL;

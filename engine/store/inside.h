@@ -61,6 +61,12 @@ void store_environment_close(struct store_environment *environment);
 DDB_MUST_CHECK enum ddb_code store_environment_reopen(
 	struct store_environment *environment, struct ddb_error *err);
 
+/*
+ * What a failed commit's `rc` means. LMDB calls a write that ended early an I/O error, as it does with a bad
+ * disk; what the disk has to say to more of the same tells them apart. The caller has the writer.
+ */
+int store_environment_failure(struct store_environment *environment, int rc);
+
 /* Whether a key of the tree `data` is not a record's but LMDB's name of another tree. All such come last. */
 bool store_environment_is_name(const MDB_val *key);
 /* Open ones. */

@@ -114,7 +114,7 @@ static int write_data_key(struct store *store, uint8_t sealed[STORE_SEALED_KEY_B
 		return rc;
 	rc = mdb_put(txn, store->environment.meta, &name, &value, 0);
 	if (!rc)
-		return mdb_txn_commit(txn);
+		return store_environment_failure(&store->environment, mdb_txn_commit(txn));
 	mdb_txn_abort(txn);
 	return rc;
 }
@@ -205,8 +205,6 @@ static enum ddb_code open_made(struct store *store, const struct opening *openin
 			&store->sync.anchor, err);
 	if (!code)
 		code = store_state_extend(store->data, store->read_only, err);
-	if (!code && !store->read_only && unlinkat(opening->directory, STORE_LOCK_NAME, 0) && errno != ENOENT)
-		code = store_fault(err, errno, "the store's stale lock file cannot be removed");
 	if (!code)
 		code = store_environment_open(&store->environment, opening->path, store->read_only, err);
 	if (!code)

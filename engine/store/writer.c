@@ -17,7 +17,6 @@
 
 enum {
 	BATCH_BYTES = 16 << 20, /* changed in one commit, before further jobs wait for the next */
-	PROBE_BYTES = 1 << 20,
 };
 
 static const char doing[] = "the store cannot be written";
@@ -175,28 +174,6 @@ static bool job_run(struct store_txn *txn, struct store_request *request)
 	return !request->code || !txn->changes;
 }
 
-/*
- * LMDB calls a write that ended early an I/O error, as it does with a bad disk. What the disk has to say to
- * more of the same tells them apart; behind the last page of the file there is nothing to lose.
- */
-static int true_failure(struct store *store, int rc)
-{
-	MDB_envinfo info;
-	MDB_stat stat;
-	if (rc != EIO || mdb_env_info(store->environment.mdb, &info) ||
-		mdb_env_stat(store->environment.mdb, &stat))
-		return rc;
-	void *zeros = calloc(1, PROBE_BYTES);
-	if (!zeros)
-		return rc;
-	off_t end = (off_t)((info.me_last_pgno + 1) * stat.ms_psize);
-	int probed = store_file_write_at(store->data, zeros, PROBE_BYTES, end);
-	free(zeros);
-	if (ftruncate(store->data, end))
-		return rc;
-	return store_fault_is_full(probed) ? probed : rc;
-}
-
 /* LMDB shows only to the next transaction that it has given up. */
 static void find_dead(struct store *store)
 {
@@ -214,7 +191,7 @@ static enum ddb_code txn_commit(struct store_txn *txn, struct ddb_error *err)
 	int rc = mdb_txn_commit(txn->mdb);
 	if (rc) {
 		find_dead(store);
-		return store_fault(err, true_failure(store, rc), doing);
+		return store_fault(err, store_environment_failure(&store->environment, rc), doing);
 	}
 	if (txn->all_changes)
 		store_sync_committed(store, txn->bytes);
