@@ -24,8 +24,9 @@ enum ddb_code {
 	DDB_ITEM_COLLECTION_TOO_LARGE,
 	DDB_INTERNAL,
 	/* Not DynamoDB's: answered as InternalServerError over the API. */
-	DDB_DAMAGED,    /* a record that fails its seal: never data */
-	DDB_STORE_FULL, /* no room on the disk; goes away when there is */
+	DDB_DAMAGED,         /* a record that fails its seal: never data */
+	DDB_STORE_FULL,      /* no room on the disk; goes away when there is */
+	DDB_STORE_READ_ONLY, /* the disk takes no writes */
 	DDB_NO_MEMORY,
 	DDB_UNREACHABLE,
 	DDB_TIMED_OUT,

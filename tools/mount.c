@@ -142,6 +142,13 @@ static void say_ready(void *context)
 	mount->ready_fd = -1;
 }
 
+/* Nobody may be told by an error for a long time. */
+static void say_notice(void *context, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "dynamount: %s\n", text);
+}
+
 static struct ddb_engine *open_engine(const struct mount *mount)
 {
 	const struct ddb_local_options options = {.keyfile = mount->keyfile,
@@ -149,6 +156,7 @@ static struct ddb_engine *open_engine(const struct mount *mount)
 		.sync = mount->options.sync,
 		.read_only = mount->options.read_only,
 		.scratch_max = mount->options.scratch,
+		.notice = say_notice,
 		.hooks = &map_rendering_hooks};
 	struct ddb_engine *engine, *traced;
 	struct ddb_error error;

@@ -181,6 +181,15 @@ static void write_totals(struct local_engine *engine, struct ddb_json_out *json)
 	ddb_json_member_int(json, "scratch_bytes", (int64_t)totals.scratch_bytes);
 }
 
+static void write_error(struct ddb_json_out *json, const char *name, const char *message)
+{
+	ddb_json_name(json, name, strlen(name));
+	if (*message)
+		ddb_json_string(json, message, strlen(message));
+	else
+		ddb_json_raw(json, "null");
+}
+
 static void local_status(struct ddb_engine *base, struct ddb_json_out *json)
 {
 	struct local_engine *engine = local_of(base);
@@ -197,6 +206,8 @@ static void local_status(struct ddb_engine *base, struct ddb_json_out *json)
 	ddb_json_member_int(json, "jobs", (int64_t)status.jobs);
 	ddb_json_member_int(json, "file_bytes", (int64_t)status.file_bytes);
 	ddb_json_member_int(json, "free_bytes", (int64_t)(status.pages_free * status.page_bytes));
+	write_error(json, "write_error", status.write_error);
+	write_error(json, "sync_error", status.sync_error);
 }
 
 static const struct ddb_engine_ops local_ops = {
@@ -243,6 +254,8 @@ static enum ddb_code open_parts(struct local_engine *engine, const char *path,
 		.sync = options->sync,
 		.read_only = options->read_only,
 		.must_exist = options->must_exist,
+		.notice = options->notice,
+		.notice_context = options->notice_context,
 	};
 	engine->path = strdup(path);
 	if (!engine->path)

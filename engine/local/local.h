@@ -13,7 +13,9 @@ struct ddb_local_options {
 	bool sync;              /* every write survives power loss before it is acknowledged */
 	bool read_only;         /* nothing is written; writes are refused with DDB_ACCESS_DENIED */
 	bool must_exist;        /* do not create a store */
-	uint64_t scratch_max;   /* bytes of all scratch files; 0: 1 GiB */
+	void (*notice)(void *context, const char *text); /* the store is gone, or back; any thread; or NULL */
+	void *notice_context;
+	uint64_t scratch_max;                    /* bytes of all scratch files; 0: 1 GiB */
 	const struct ddb_rendering_hooks *hooks; /* borrowed for the engine's life */
 };
 

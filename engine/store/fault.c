@@ -28,7 +28,7 @@ static const struct {
 	{MDB_READERS_FULL, DDB_REQUEST_LIMIT_EXCEEDED},
 	{EACCES, DDB_ACCESS_DENIED},
 	{EPERM, DDB_ACCESS_DENIED},
-	{EROFS, DDB_ACCESS_DENIED},
+	{EROFS, DDB_STORE_READ_ONLY},
 };
 
 static enum ddb_code fault_code(int rc)

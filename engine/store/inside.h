@@ -158,6 +158,32 @@ uint64_t store_sync_count(struct store *store);
  * possible again in any case. */
 DDB_MUST_CHECK enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err);
 
+/* ---- health.c ---- */
+
+enum store_health_kind { STORE_WRITING, STORE_SYNCING, STORE_HEALTH_KINDS };
+
+struct store_health {
+	pthread_mutex_t lock; /* innermost */
+	atomic_bool failing[STORE_HEALTH_KINDS];
+	struct ddb_error errors[STORE_HEALTH_KINDS];
+	atomic_bool gone;
+	_Atomic int64_t looked_ms; /* when the file was last looked for */
+	void (*notice)(void *context, const char *text);
+	void *notice_context;
+};
+
+void store_health_init(struct store_health *health, const struct store_options *options);
+void store_health_done(struct store_health *health);
+/* How it went; costs nothing while all is well. */
+void store_health_note(
+	struct store *store, enum store_health_kind kind, enum ddb_code code, const struct ddb_error *err);
+/* The last error's message, or nothing. */
+void store_health_read(struct store *store, enum store_health_kind kind, char ret[DDB_MESSAGE_MAX]);
+/* DDB_INTERNAL when the data file is no longer in the store's directory. */
+DDB_MUST_CHECK enum ddb_code store_health_look(struct store *store, struct ddb_error *err);
+/* The same, looking only if that was not done just now. */
+DDB_MUST_CHECK enum ddb_code store_health_glance(struct store *store, struct ddb_error *err);
+
 /* ---- store.c ---- */
 
 struct store {
@@ -166,6 +192,7 @@ struct store {
 	struct store_environment environment;
 	struct store_writer writer;
 	struct store_sync_state sync;
+	struct store_health health;
 	int owner, data; /* files */
 	bool read_only, always_sync;
 };

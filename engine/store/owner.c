@@ -158,6 +158,10 @@ enum ddb_code store_owner_take(int directory, const char *path, const char *moun
 {
 	for (;;) {
 		int owner = open_owner(directory, create);
+		if (owner < 0 && errno == EROFS)
+			return ddb_fail(err, DDB_STORE_READ_ONLY,
+				"store %s is on a read-only filesystem: it can only be opened for reading",
+				path);
 		if (owner < 0)
 			return store_fault(err, errno, "the store's owner file cannot be opened");
 		if (flock(owner, LOCK_EX | LOCK_NB)) {

@@ -250,6 +250,7 @@ static void store_free(struct store *store, bool clean)
 	if (store->environment.path)
 		store_environment_close(&store->environment);
 	store_writer_done(&store->writer);
+	store_health_done(&store->health);
 	store_keys_free(store->keys);
 	if (store->data >= 0)
 		close(store->data);
@@ -276,6 +277,7 @@ enum ddb_code store_open_in_boot(const char *path, const struct store_options *o
 	store->read_only = options->read_only;
 	store->always_sync = options->sync;
 	store_writer_init(&store->writer);
+	store_health_init(&store->health, options);
 	code = open_stages(store, &opening, err);
 	sodium_free(opening.master);
 	if (opening.directory >= 0)
@@ -392,6 +394,8 @@ void store_status(struct store *store, struct store_status *ret)
 	ret->commits = store->writer.commits;
 	ret->jobs = store->writer.jobs;
 	ret->synced_commits = store_sync_count(store);
+	store_health_read(store, STORE_WRITING, ret->write_error);
+	store_health_read(store, STORE_SYNCING, ret->sync_error);
 	if (!fstat(store->data, &file))
 		ret->file_bytes = (uint64_t)file.st_size;
 	if (store_view(store, &view, NULL))

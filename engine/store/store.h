@@ -31,6 +31,8 @@ struct store_options {
 	bool sync;
 	bool read_only;
 	bool must_exist;
+	void (*notice)(void *context, const char *text); /* the store is gone, or back; any thread; or NULL */
+	void *notice_context;
 };
 
 /* Errors as ddb_local_open's. */
@@ -119,6 +121,8 @@ struct store_status {
 	uint64_t file_bytes;                    /* of the data file */
 	uint64_t pages_free;                    /* reusable */
 	uint32_t page_bytes, readers;
+	/* Why the last commit, or the last sync, has failed; empty: it has not. */
+	char write_error[DDB_MESSAGE_MAX], sync_error[DDB_MESSAGE_MAX];
 };
 void store_status(struct store *store, struct store_status *ret);
 

@@ -190,7 +190,10 @@ static enum ddb_code reopen(struct store *store, struct ddb_error *err)
 			mdb_txn_abort(*txns[i]);
 		*txns[i] = NULL;
 	}
-	return store->environment.panicked ? store_environment_reopen(&store->environment, err) : DDB_OK;
+	if (!store->environment.panicked)
+		return DDB_OK;
+	enum ddb_code code = store_health_look(store, err); /* LMDB would make a new file */
+	return code ? code : store_environment_reopen(&store->environment, err);
 }
 
 /* The cycle of a dead writer, during which nobody else can write. */
@@ -237,8 +240,10 @@ static void cycle_enter(struct store_sync_state *sync)
 	pthread_mutex_unlock(&sync->lock);
 }
 
-static void cycle_leave(struct store_sync_state *sync, enum ddb_code code)
+static void cycle_leave(struct store *store, enum ddb_code code, const struct ddb_error *error)
 {
+	struct store_sync_state *sync = &store->sync;
+	store_health_note(store, STORE_SYNCING, code, error);
 	pthread_mutex_lock(&sync->lock);
 	sync->cycling = false;
 	sync->failed = code != DDB_OK;
@@ -259,24 +264,34 @@ static enum ddb_code sync_to(struct store *store, uint64_t commits, struct ddb_e
 	}
 	sync->cycling = true;
 	pthread_mutex_unlock(&sync->lock);
-	enum ddb_code code = store->writer.dead ? revive(store, err) : cycle(store, false, err);
-	cycle_leave(sync, code);
+	struct ddb_error error;
+	enum ddb_code code = store->writer.dead ? revive(store, &error) : cycle(store, false, &error);
+	cycle_leave(store, code, &error);
+	if (code && err)
+		*err = error;
 	return code;
 }
 
 enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err)
 {
+	struct ddb_error error;
 	enum ddb_code code = DDB_OK;
 	cycle_enter(&store->sync);
 	if (store->writer.dead)
-		code = revive(store, err);
-	cycle_leave(&store->sync, code);
+		code = revive(store, &error);
+	cycle_leave(store, code, &error);
+	if (code && err)
+		*err = error;
 	return code;
 }
 
 enum ddb_code store_sync(struct store *store, struct ddb_error *err)
 {
-	return store->read_only ? DDB_OK : sync_to(store, store->writer.commits, err);
+	if (store->read_only)
+		return DDB_OK;
+	/* What is synced into a file that nobody will find is not durable. */
+	enum ddb_code code = sync_to(store, store->writer.commits, err);
+	return code ? code : store_health_look(store, err);
 }
 
 uint64_t store_sync_count(struct store *store)

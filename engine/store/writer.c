@@ -144,7 +144,7 @@ static void writer_panic(struct store *store)
 	store->writer.dead = true;
 }
 
-static enum ddb_code txn_begin(struct store *store, struct store_txn *txn, struct ddb_error *err)
+static enum ddb_code txn_open(struct store *store, struct store_txn *txn, struct ddb_error *err)
 {
 	*txn = (struct store_txn){.store = store, .writes = true};
 	int rc = store->environment.mdb ? mdb_txn_begin(store->environment.mdb, NULL, 0, &txn->mdb)
@@ -152,6 +152,16 @@ static enum ddb_code txn_begin(struct store *store, struct store_txn *txn, struc
 	if (rc == MDB_PANIC)
 		writer_panic(store);
 	return rc ? store_fault(err, rc, doing) : DDB_OK;
+}
+
+static enum ddb_code txn_begin(struct store *store, struct store_txn *txn, struct ddb_error *err)
+{
+	enum ddb_code code = store_health_glance(store, err);
+	if (!code)
+		code = txn_open(store, txn, err);
+	if (code)
+		store_health_note(store, STORE_WRITING, code, err);
+	return code;
 }
 
 /* False: the transaction has to be aborted. */
@@ -167,6 +177,7 @@ static bool job_run(struct store_txn *txn, struct store_request *request)
 	if (txn->broken) {
 		request->code = txn->broken;
 		request->error = broken;
+		store_health_note(txn->store, STORE_WRITING, txn->broken, &broken);
 	}
 	txn->all_changes += txn->changes;
 	if (request->code == DDB_DAMAGED) /* LMDB gives up a transaction that has met a bad page */
@@ -191,8 +202,12 @@ static enum ddb_code txn_commit(struct store_txn *txn, struct ddb_error *err)
 	int rc = mdb_txn_commit(txn->mdb);
 	if (rc) {
 		find_dead(store);
-		return store_fault(err, store_environment_failure(&store->environment, rc), doing);
+		enum ddb_code code =
+			store_fault(err, store_environment_failure(&store->environment, rc), doing);
+		store_health_note(store, STORE_WRITING, code, err);
+		return code;
 	}
+	store_health_note(store, STORE_WRITING, DDB_OK, NULL);
 	if (txn->all_changes)
 		store_sync_committed(store, txn->bytes);
 	return DDB_OK;
