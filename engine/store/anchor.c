@@ -1,6 +1,7 @@
 /*
  * The anchor file and LMDB's meta pages. A slot: magic | version | flags | sequence | txn | page size | boot
- * id | both metas | BLAKE2b-256 of all that; numbers are little-endian, a slot has a sector group of its own.
+ * id | both metas | mount numbers | BLAKE2b-256 of all that; numbers are little-endian, a slot has a sector
+ * group of its own.
  */
 #include "engine/store/anchor.h"
 #include "engine/store/fault.h"
@@ -27,6 +28,8 @@ enum {
 	AT_PAGE_BYTES = 32,
 	AT_BOOT_ID = 40,
 	AT_METAS = AT_BOOT_ID + STORE_BOOT_ID_MAX,
+	AT_MOUNT_ROOT = AT_METAS + 2 * STORE_META_BYTES,
+	AT_MOUNT_OWN = AT_MOUNT_ROOT + 8,
 	AT_CHECKSUM = SLOT_BYTES - CHECKSUM_BYTES,
 	PAGE_BYTES_MIN = 512,
 	PAGE_BYTES_MAX = 65536,
@@ -182,6 +185,7 @@ static uint64_t get_number(const uint8_t *from, unsigned bytes)
 struct slot {
 	uint64_t sequence;
 	char boot_id[STORE_BOOT_ID_MAX];
+	struct store_mountid mount;
 	struct store_state state;
 };
 
@@ -196,6 +200,8 @@ static void slot_write(const struct slot *slot, uint8_t ret[SLOT_BYTES])
 	put_number(ret + AT_PAGE_BYTES, slot->state.page_bytes, 4);
 	memcpy(ret + AT_BOOT_ID, slot->boot_id, STORE_BOOT_ID_MAX);
 	memcpy(ret + AT_METAS, slot->state.metas, sizeof slot->state.metas);
+	put_number(ret + AT_MOUNT_ROOT, slot->mount.root, 8);
+	put_number(ret + AT_MOUNT_OWN, slot->mount.own, 8);
 	crypto_generichash(ret + AT_CHECKSUM, CHECKSUM_BYTES, ret, AT_CHECKSUM, NULL, 0);
 }
 
@@ -214,14 +220,17 @@ static bool slot_read(const uint8_t bytes[SLOT_BYTES], struct slot *ret)
 	memcpy(ret->boot_id, bytes + AT_BOOT_ID, STORE_BOOT_ID_MAX);
 	ret->boot_id[STORE_BOOT_ID_MAX - 1] = '\0';
 	memcpy(ret->state.metas, bytes + AT_METAS, sizeof ret->state.metas);
+	ret->mount.root = get_number(bytes + AT_MOUNT_ROOT, 8);
+	ret->mount.own = get_number(bytes + AT_MOUNT_OWN, 8);
 	return newest_meta(&ret->state, &meta) && meta.txn == ret->state.txn;
 }
 
-static void anchor_init(struct store_anchor *anchor, int file, const char *boot_id)
+static void anchor_init(struct store_anchor *anchor, int directory, int file, const char *boot_id)
 {
 	memset(anchor, 0, sizeof *anchor);
 	anchor->file = file;
 	memcpy(anchor->boot_id, boot_id, strnlen(boot_id, STORE_BOOT_ID_MAX - 1));
+	store_mountid_read(directory, &anchor->mount);
 }
 
 enum ddb_code store_anchor_make(
@@ -237,7 +246,7 @@ enum ddb_code store_anchor_make(
 		close(file);
 		return store_fault(err, rc, "the store's anchor cannot be written");
 	}
-	anchor_init(ret, file, boot_id);
+	anchor_init(ret, directory, file, boot_id);
 	return DDB_OK;
 }
 
@@ -265,6 +274,13 @@ static unsigned find_newest(int file, struct slot *ret)
 	return newest;
 }
 
+/* Whether the page cache has kept all that was written since. */
+static bool is_unbroken(const struct store_anchor *anchor, const struct slot *slot)
+{
+	return *anchor->boot_id && !strcmp(slot->boot_id, anchor->boot_id) &&
+	       !store_mountid_again(&slot->mount, &anchor->mount);
+}
+
 static enum ddb_code anchor_take(struct store_anchor *anchor, int data, bool read_only, struct ddb_error *err)
 {
 	struct slot slot;
@@ -275,11 +291,13 @@ static enum ddb_code anchor_take(struct store_anchor *anchor, int data, bool rea
 		return ddb_fail(err, DDB_DAMAGED,
 			"the store's anchor is damaged; without the file the data would be taken as it is");
 	anchor->sequence = slot.sequence;
-	if (slot.state.clean || (*anchor->boot_id && !strcmp(slot.boot_id, anchor->boot_id)))
+	if (slot.state.clean || is_unbroken(anchor, &slot))
 		return DDB_OK;
 	if (read_only)
 		return ddb_fail(err, DDB_ACCESS_DENIED,
-			"the store was in use when the power failed: it must be opened for writing once");
+			"the store was in use when the power failed or its disk went: it must be opened for "
+			"writing "
+			"once");
 	return state_restore(data, &slot.state, err);
 }
 
@@ -292,7 +310,7 @@ enum ddb_code store_anchor_open(int directory, int data, const char *boot_id, bo
 		return store_fault(err, errno, "the store's anchor cannot be opened");
 	if (file < 0 && !read_only)
 		return store_anchor_make(directory, boot_id, ret, err);
-	anchor_init(ret, file, boot_id);
+	anchor_init(ret, directory, file, boot_id);
 	if (file < 0)
 		return DDB_OK;
 	enum ddb_code code = anchor_take(ret, data, read_only, err);
@@ -308,6 +326,7 @@ enum ddb_code store_anchor_write(
 	struct slot slot = {.sequence = anchor->sequence + 1, .state = *state};
 	unsigned older = (anchor->newest + 1) % SLOTS;
 	memcpy(slot.boot_id, anchor->boot_id, STORE_BOOT_ID_MAX);
+	slot.mount = anchor->mount;
 	slot_write(&slot, bytes);
 	int rc = store_file_write_at(anchor->file, bytes, SLOT_BYTES, (off_t)older * SLOT_BYTES);
 	if (!rc && fdatasync(anchor->file))

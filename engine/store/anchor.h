@@ -5,13 +5,15 @@
  * this file knows LMDB's meta page.
  *
  * The anchor has two slots, each checksummed and written in turn, so a torn one leaves the one before. A slot
- * names the boot of the machine that it was written in: in the same boot the page cache has everything that
- * was committed, and the data file is taken as it is, as after a clean close. Not for threads.
+ * names the boot of the machine that it was written in, and the mounting of the disk: in the same ones the
+ * page cache has everything that was committed, and the data file is taken as it is, as after a clean close.
+ * Not for threads.
  */
 #ifndef DDB_STORE_ANCHOR_H
 #define DDB_STORE_ANCHOR_H
 
 #include "engine/error.h"
+#include "engine/store/mountid.h"
 #include "engine/store/owner.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +40,7 @@ struct store_anchor {
 	unsigned newest; /* slot */
 	uint64_t sequence;
 	char boot_id[STORE_BOOT_ID_MAX];
+	struct store_mountid mount;
 };
 
 /*
@@ -58,7 +61,8 @@ DDB_MUST_CHECK enum ddb_code store_anchor_make(
 	int directory, const char *boot_id, struct store_anchor *ret, struct ddb_error *err);
 
 /*
- * Opens the anchor and takes the data file back to its state if there was a power loss since. An absent
+ * Opens the anchor and takes the data file back to its state if there was a power loss since, or the disk was
+ * mounted again without a clean close before. An absent
  * anchor (data file put there by hand) takes the data as it is. DDB_DAMAGED: no slot is valid. Read-only
  * nothing is changed, and a store that has to be taken back is DDB_ACCESS_DENIED.
  */
