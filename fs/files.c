@@ -403,8 +403,10 @@ void fs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 	error = handle ? map_create(fs->map, &caller, path, fi->flags, mode, &handle->file, &attr) : ENOMEM;
 	if (!error) {
 		error = begin(fs, fs_node_of(fs, parent), name, handle, &attr, fi, &entry);
-		if (error)
+		if (error) {
+			map_file_forgo(handle->file); /* who was not told of the file has not touched it */
 			(void)map_file_release(handle->file, &caller);
+		}
 	}
 	if (error) {
 		free(handle);
