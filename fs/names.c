@@ -75,7 +75,8 @@ static void reply_absent(fuse_req_t req, fuse_ino_t parent, const char *name, ui
 		fuse_reply_err(req, ENOENT);
 }
 
-static void reply_name(fuse_req_t req, fuse_ino_t parent, const char *name, const char *path)
+/* Answers with the name, or with its absence; else an error that is the caller's to answer. */
+static int tell_name(fuse_req_t req, fuse_ino_t parent, const char *name, const char *path)
 {
 	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
@@ -88,25 +89,28 @@ static void reply_name(fuse_req_t req, fuse_ino_t parent, const char *name, cons
 	error = fs_lookup(req, fs_node_of(fs, parent), name, changes, error, &attr, &node);
 	if (error == ENOENT) {
 		reply_absent(req, parent, name, changes);
-		return;
+		return 0;
 	}
-	if (error) {
-		fuse_reply_err(req, error);
-		return;
-	}
+	if (error)
+		return error;
 	fs_entry_of(fs, node, &entry);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	if (fuse_reply_entry(req, &entry) == -ENOENT)
 		fs_forget(fs, entry.ino, 1);
+	return 0;
 }
 
 void fs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	char path[MAP_PATH_MAX];
+	int error;
 
 	fs_surplus_return(fs_of(req));
-	if (fs_path(req, parent, name, path))
-		reply_name(req, parent, name, path);
+	if (!fs_path(req, parent, name, path))
+		return;
+	error = tell_name(req, parent, name, path);
+	if (error)
+		fuse_reply_err(req, error);
 }
 
 void fs_op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
@@ -136,10 +140,13 @@ void fs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 	if (!fs_path(req, parent, name, path))
 		return;
 	error = map_mkdir(fs_of(req)->map, &caller, path);
+	if (!error) {
+		error = tell_name(req, parent, name, path);
+		if (error) /* nobody is to find what he was told is not there */
+			(void)map_rmdir(fs_of(req)->map, &caller, path);
+	}
 	if (error)
 		fuse_reply_err(req, error);
-	else
-		reply_name(req, parent, name, path);
 }
 
 void fs_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
