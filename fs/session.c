@@ -3,6 +3,7 @@
 #include "engine/jsonout.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,11 +235,16 @@ struct fs *fs_new(const struct fs_options *options)
 int fs_run(struct fs *fs, struct map *map)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	void *frame;
 	int result;
 
 	if (!config)
 		return ENOMEM;
 	fs->map = map;
+	/* The end of the loop cancels threads, for which the C library loads another one, and without that it
+	 * ends the process. By then there may be no file or memory to be had; a look at the stack loads it
+	 * now. */
+	(void)backtrace(&frame, 1);
 	fuse_loop_cfg_set_max_threads(config, WORKERS);
 	if (!fs_notifier_start(fs)) {
 		fuse_loop_cfg_destroy(config);
