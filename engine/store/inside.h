@@ -29,8 +29,9 @@ struct store_txn {
 	bool writes;
 	struct store_txn *next; /* in the pool of views */
 	/* Of a write transaction: */
-	unsigned job;   /* the running one's place in the commit */
-	size_t changes; /* attempted by the running job */
+	unsigned job;              /* the running one's place in the commit */
+	size_t changes;            /* attempted by the running job */
+	size_t removed, put_bytes; /* records, and what was written, by the running job */
 	size_t all_changes, bytes;
 	enum ddb_code broken; /* LMDB refused a change: the transaction can only be aborted */
 	struct ddb_error *broken_error;
@@ -158,6 +159,15 @@ uint64_t store_sync_count(struct store *store);
  * possible again in any case. */
 DDB_MUST_CHECK enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err);
 
+/* ---- reserve.c ---- */
+
+void store_reserve_open(struct store *store, int directory);
+void store_reserve_close(struct store *store);
+/* Takes the room if there is some. */
+void store_reserve_fill(struct store *store);
+/* Gives it up; false: there was none. */
+bool store_reserve_release(struct store *store);
+
 /* ---- health.c ---- */
 
 enum store_health_kind { STORE_WRITING, STORE_SYNCING, STORE_HEALTH_KINDS };
@@ -193,7 +203,10 @@ struct store {
 	struct store_writer writer;
 	struct store_sync_state sync;
 	struct store_health health;
-	int owner, data; /* files */
+	int owner, data;      /* files */
+	_Atomic int reserve;  /* a file */
+	atomic_bool reserved; /* it has its room */
+	atomic_uint removals; /* that need that room just now */
 	bool read_only, always_sync;
 };
 

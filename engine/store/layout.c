@@ -33,6 +33,7 @@ static const struct {
 	{STORE_MASTERKEY_NEW, true},
 	{STORE_DATA_NAME, true},
 	{STORE_LOCK_NAME, true},
+	{STORE_RESERVE_NAME, true},
 	{STORE_ANCHOR_NAME, true},
 	{FORMAT_NEW, true},
 };

@@ -10,6 +10,7 @@
 
 #define STORE_DATA_NAME "data.mdb"
 #define STORE_LOCK_NAME "lock.mdb"
+#define STORE_RESERVE_NAME "reserve"
 
 enum store_layout {
 	STORE_ABSENT,  /* nothing of that name */

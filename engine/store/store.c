@@ -240,7 +240,10 @@ static enum ddb_code open_stages(struct store *store, struct opening *opening, s
 	if (!store->path)
 		return fail_path(err, errno, "cannot open store", opening->path);
 	opening->path = store->path;
-	return layout == STORE_MADE ? open_made(store, opening, err) : make(store, opening, layout, err);
+	code = layout == STORE_MADE ? open_made(store, opening, err) : make(store, opening, layout, err);
+	if (!code && !store->read_only)
+		store_reserve_open(store, opening->directory);
+	return code;
 }
 
 static void store_free(struct store *store, bool clean)
@@ -254,6 +257,7 @@ static void store_free(struct store *store, bool clean)
 	store_keys_free(store->keys);
 	if (store->data >= 0)
 		close(store->data);
+	store_reserve_close(store);
 	store_owner_release(store->owner);
 	free(store->path);
 	free(store);
@@ -274,6 +278,7 @@ enum ddb_code store_open_in_boot(const char *path, const struct store_options *o
 		return ddb_fail_memory(err);
 	}
 	store->owner = store->data = store->sync.anchor.file = -1;
+	store->reserve = -1;
 	store->read_only = options->read_only;
 	store->always_sync = options->sync;
 	store_writer_init(&store->writer);

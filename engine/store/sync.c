@@ -173,6 +173,8 @@ static enum ddb_code cycle(struct store *store, bool clean, struct ddb_error *er
 		state.clean = clean;
 		code = make_durable(store, txn, &state, commits, err);
 	}
+	if (!code)
+		store_reserve_fill(store);
 	if (code)
 		sync->dirty = true;
 	else

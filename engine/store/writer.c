@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 enum {
-	BATCH_BYTES = 16 << 20, /* changed in one commit, before further jobs wait for the next */
+	REMOVAL_BYTES = 2 << 10, /* a job that removes records and writes no more is a removal */
+	BATCH_BYTES = 16 << 20,  /* changed in one commit, before further jobs wait for the next */
 };
 
 static const char doing[] = "the store cannot be written";
@@ -26,6 +27,7 @@ struct store_request {
 	void *context;
 	enum ddb_code code;
 	struct ddb_error error;
+	bool removes; /* more than it writes */
 	bool leads, done;
 	pthread_cond_t woken;
 	struct store_request *next;
@@ -93,6 +95,7 @@ static void request_init(struct store_request *request, store_job *job, void *co
 	request->job = job;
 	request->context = context;
 	request->code = DDB_OK;
+	request->removes = false;
 	request->leads = false;
 	request->done = false;
 	pthread_cond_init(&request->woken, NULL);
@@ -171,6 +174,8 @@ static bool job_run(struct store_txn *txn, struct store_request *request)
 	txn->broken = DDB_OK;
 	txn->broken_error = &broken;
 	txn->changes = 0;
+	txn->removed = 0;
+	txn->put_bytes = 0;
 	request->error.code = DDB_INTERNAL;
 	request->error.message[0] = '\0';
 	request->code = request->job(txn, request->context, &request->error);
@@ -180,6 +185,7 @@ static bool job_run(struct store_txn *txn, struct store_request *request)
 		store_health_note(txn->store, STORE_WRITING, txn->broken, &broken);
 	}
 	txn->all_changes += txn->changes;
+	request->removes = txn->removed && txn->put_bytes <= REMOVAL_BYTES;
 	if (request->code == DDB_DAMAGED) /* LMDB gives up a transaction that has met a bad page */
 		return false;
 	return !request->code || !txn->changes;
@@ -321,6 +327,17 @@ static enum ddb_code submit(struct store *store, struct store_request *request)
 	return request->code;
 }
 
+/* Once more, with the room that only removing may use. */
+static enum ddb_code submit_removal(struct store *store, struct store_request *request)
+{
+	enum ddb_code code = DDB_STORE_FULL;
+	store->removals++;
+	if (store_reserve_release(store))
+		code = submit(store, request);
+	store->removals--;
+	return code;
+}
+
 enum ddb_code store_write(
 	struct store *store, store_job *job, void *context, bool sync, struct ddb_error *err)
 {
@@ -333,6 +350,8 @@ enum ddb_code store_write(
 	 * sets them free. */
 	if (code == DDB_STORE_FULL && !store_sync(store, NULL))
 		code = submit(store, &request);
+	if (code == DDB_STORE_FULL && request.removes)
+		code = submit_removal(store, &request);
 	pthread_cond_destroy(&request.woken);
 	if (code && err)
 		*err = request.error;
@@ -356,6 +375,7 @@ enum ddb_code store_put(struct store_txn *txn, const void *key, size_t key_lengt
 		txn, key, key_length, store_seal_size(head_length, body_length), &value, err);
 	if (code)
 		return code;
+	txn->put_bytes += key_length + head_length + body_length;
 	store_seal(txn->store->keys, key, key_length, head, head_length, body, body_length, value);
 	return DDB_OK;
 }
@@ -366,6 +386,7 @@ enum ddb_code store_delete(
 	bool existed;
 	assert(txn->writes);
 	enum ddb_code code = store_keyspace_delete(txn, key, key_length, &existed, err);
+	txn->removed += !code && existed;
 	if (!code && ret_existed)
 		*ret_existed = existed;
 	return code;

@@ -150,7 +150,9 @@ same "as before" 300 "$(ls "$mnt/Bare" | grep -c json)"
 same "as before, in the documents" 300 "$(jq -r .pk "$mnt"/Bare/*.json | wc -l)"
 check "fsync has what there is" sync "$mnt/Other/target.json"
 check "reading" python3 "$work/verify.py" "$mnt/Fill" "$work/journal"
-check "deleting" rm "$mnt/Other/target.json"
+crumbs_left=$(ls "$mnt/Other" | grep -c crumb)
+[ "$crumbs_left" -gt 5 ] || fail "only $crumbs_left crumbs"
+check "deleting" rm "$mnt/Other/target.json" "$mnt"/Other/crumb-*
 same "deleted" absent "$(stat "$mnt/Other/target.json" 2>/dev/null || echo absent)"
 
 # ---- Ends and beginnings on a full disk ----
