@@ -211,6 +211,20 @@ static void move_node(struct fs *fs, struct fs_node *node, struct fs_node *paren
 	fs_notify_attributes(fs, node);
 }
 
+/*
+ * What was put past the name detached its node, and the kernel may not have looked the name up since: then it
+ * is a detached node that has the new name now.
+ */
+static void move_detached(struct fs *fs, struct fs_node *parent, const char *name, struct fs_node *new_parent,
+	const char *new_name, bool exchange)
+{
+	if (!fs_node_move_detached(&fs->nodes, parent, name, new_parent, new_name, exchange))
+		return;
+	fs_notify_entry(fs, new_parent, new_name);
+	if (exchange)
+		fs_notify_entry(fs, parent, name);
+}
+
 static struct fs_node *hold(struct fs *fs, fuse_ino_t parent, const char *name)
 {
 	struct fs_node *node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
@@ -252,6 +266,9 @@ void fs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
 		error = map_rename(fs->map, &caller, from, to, flags);
 
 	pthread_mutex_lock(&fs->nodes.lock);
+	if (!error && strcmp(from, to))
+		move_detached(fs, fs_node_of(fs, parent), name, fs_node_of(fs, new_parent), new_name,
+			flags & RENAME_EXCHANGE);
 	if (!error && target && target != source) {
 		fs_node_detach(&fs->nodes, target);
 		fs_notify_attributes(fs, target);

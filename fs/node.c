@@ -235,6 +235,45 @@ bool fs_node_move(struct fs_nodes *nodes, struct fs_node *node, struct fs_node *
 	return true;
 }
 
+/* The detached nodes of a name, out of their chain. */
+static struct fs_node *take_detached(struct fs_nodes *nodes, const struct fs_node *parent, const char *name)
+{
+	struct fs_node **link = chain_of(nodes, hash_name(parent, name)), *taken = NULL;
+
+	while (*link) {
+		struct fs_node *node = *link;
+		if (node->attached || node->parent != parent || strcmp(node->name, name)) {
+			link = &node->next;
+			continue;
+		}
+		*link = node->next;
+		node->next = taken;
+		taken = node;
+	}
+	return taken;
+}
+
+static void give_name(struct fs_nodes *nodes, struct fs_node *taken, struct fs_node *parent, const char *name)
+{
+	for (struct fs_node *next; taken; taken = next) {
+		next = taken->next;
+		insert(nodes, taken);
+		if (!fs_node_move(nodes, taken, parent, name))
+			*taken->name = 0; /* no memory: it leads nowhere */
+	}
+}
+
+bool fs_node_move_detached(struct fs_nodes *nodes, struct fs_node *parent, const char *name,
+	struct fs_node *new_parent, const char *new_name, bool exchange)
+{
+	struct fs_node *forth = take_detached(nodes, parent, name);
+	struct fs_node *back = exchange ? take_detached(nodes, new_parent, new_name) : NULL;
+
+	give_name(nodes, forth, new_parent, new_name);
+	give_name(nodes, back, parent, name);
+	return forth || back;
+}
+
 void fs_node_revive(struct fs_nodes *nodes, struct fs_node *node)
 {
 	if (node->attached || node->handles || fs_node_find(nodes, node->parent, node->name))

@@ -74,6 +74,13 @@ void fs_node_detach(struct fs_nodes *nodes, struct fs_node *node);
 /* The kernel gave the attached node another name; what was attached there must be detached. False: no memory,
  * nothing changed. */
 bool fs_node_move(struct fs_nodes *nodes, struct fs_node *node, struct fs_node *parent, const char *name);
+/*
+ * The kernel gave the name to another (and, with `exchange`, the other way round): so do the detached nodes
+ * that answer for it, for the kernel may know the name by one of them. The attached ones stay. True: there
+ * were some.
+ */
+bool fs_node_move_detached(struct fs_nodes *nodes, struct fs_node *parent, const char *name,
+	struct fs_node *new_parent, const char *new_name, bool exchange);
 /* A detached node that nobody holds open becomes its name's again, unless the name has another one. */
 void fs_node_revive(struct fs_nodes *nodes, struct fs_node *node);
 /*
