@@ -143,7 +143,7 @@ static int set_size(struct fs *fs, struct fs_handle *handle, const char *path,
 static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, const struct map_caller *caller,
 	int64_t mtime_ns)
 {
-	bool attached;
+	bool attached, written;
 	uint64_t version;
 	int error = fs_settle_created(fs, node, caller);
 
@@ -151,11 +151,17 @@ static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, cons
 		return error;
 	pthread_mutex_lock(&fs->nodes.lock);
 	attached = node->attached;
+	written = node->writers > 0;
 	version = node->version;
 	pthread_mutex_unlock(&fs->nodes.lock);
-	/* Somebody else's version has the name: the times of ours are of no more interest. */
-	if (attached)
-		error = map_set_mtime(fs->map, caller, path, mtime_ns, version);
+	/*
+	 * Somebody else's version has the name: the times that a writer wants for his own are of no more
+	 * interest. Where there are only readers the name is meant, which the kernel has not looked up since.
+	 */
+	if (attached || !written)
+		error = map_set_mtime(fs->map, caller, path, mtime_ns, attached ? version : 0);
+	if (error == ENOENT && !attached)
+		error = 0;
 	if (error)
 		return error;
 	pthread_mutex_lock(&fs->nodes.lock);
