@@ -2,6 +2,7 @@
  * Making and removing names, and setting their times: what each kind of place answers to mkdir, rmdir, unlink
  * and utimes.
  */
+#include "mapping/directory.h"
 #include "mapping/file.h"
 #include "mapping/name.h"
 
@@ -382,6 +383,12 @@ static void tell_other(struct map *map, struct ddb_arena *arena, const struct ma
 		map_tell_path(map, path, attr.version, NULL);
 }
 
+/* Those that have read the old time. */
+static void tell_listings(struct map *map, const struct map_place *place)
+{
+	map_dirs_tell(map, place->path, 0);
+}
+
 static int set_item(struct map *map, struct ddb_arena *arena, const struct map_place *place, int64_t mtime_ns,
 	uint64_t version, struct ddb_error *err)
 {
@@ -394,6 +401,7 @@ static int set_item(struct map *map, struct ddb_arena *arena, const struct map_p
 		code = map->engine->ops->set_mtime(map->engine, &request, err);
 	if (code)
 		return map_errno(code);
+	tell_listings(map, place);
 	tell_other(map, arena, place);
 	return 0;
 }
@@ -406,7 +414,10 @@ static int set_definition(
 	if (place->table->provisional != DDB_DEFINED)
 		return ENOENT;
 	enum ddb_code code = map->engine->ops->set_mtime(map->engine, &request, err);
-	return code ? map_errno(code) : 0;
+	if (code)
+		return map_errno(code);
+	tell_listings(map, place);
+	return 0;
 }
 
 /* Of directories and of what is virtual the times are what they are. */
