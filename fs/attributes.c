@@ -7,8 +7,16 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+void fs_size_told(struct fs_node *node)
+{
+	if (!node->writers)
+		node->unsized = false;
+}
+
 double fs_timeout(const struct fs_node *node)
 {
+	if (node->unsized)
+		return 0;
 	/* Scratch files have no version and streams no length; the rest changes only with our telling. */
 	return node->directory || (node->version && !node->volatile_) || node->fresh ? FS_LONG_TIMEOUT : 0;
 }
@@ -91,6 +99,7 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 static void reply_attributes(fuse_req_t req, struct fs *fs, struct fs_node *node, bool lasting)
 {
 	struct stat st;
+	fs_size_told(node);
 	double timeout = lasting && (node->attached || node->handles) ? fs_timeout(node) : 0;
 
 	fs_stat_of(fs, node, &st);

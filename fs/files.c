@@ -147,6 +147,8 @@ void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
 
 	map_file_attr(handle->file, &attr);
 	pthread_mutex_lock(&fs->nodes.lock);
+	if (by_write)
+		node->unsized = true;
 	/* A put of what is there already changes the time alone. */
 	put = handle->writes && !pending && !refused && attr.version &&
 	      (attr.version != handle->version || attr.mtime_ns != handle->mtime_ns);

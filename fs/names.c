@@ -39,6 +39,7 @@ void fs_entry_of(struct fs *fs, struct fs_node *node, struct fuse_entry_param *r
 {
 	memset(ret, 0, sizeof *ret);
 	ret->ino = fs_number_of(fs, node);
+	fs_size_told(node);
 	ret->attr_timeout = fs_timeout(node);
 	ret->entry_timeout = FS_LONG_TIMEOUT;
 	fs_stat_of(fs, node, &ret->attr);

@@ -305,8 +305,8 @@ void fs_node_contend(struct fs_nodes *nodes, const struct fs_node *node, bool cl
 
 bool fs_node_cacheable(const struct fs_nodes *nodes, const struct fs_node *node)
 {
-	return node->attached && node->version && !node->volatile_ && !node->stream && !node->writers &&
-	       !node->storing && nodes->uncached_until[slot_of(node)] < fs_now_seconds();
+	return node->attached && !node->unsized && node->version && !node->volatile_ && !node->stream &&
+	       !node->writers && !node->storing && nodes->uncached_until[slot_of(node)] < fs_now_seconds();
 }
 
 void fs_node_ref(struct fs_nodes *nodes, struct fs_node *node)

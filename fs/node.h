@@ -32,7 +32,10 @@ struct fs_node {
 	bool returned : 1; /* the kernel was asked to give it back, and it was not used since */
 	bool refused : 1;  /* a new name whose only text was refused: nothing, though it is open */
 	bool storing : 1;  /* its text is on its way into the page cache */
-	bool moving : 1;   /* a rename of it is under way: what the map tells of its names is not news */
+	/* Written to since the kernel asked for its size, which the kernel may take to be what was written; a
+	 * size too long is filled with zeros: readers bypass the page cache */
+	bool unsized : 1;
+	bool moving : 1; /* a rename of it is under way: what the map tells of its names is not news */
 	uint16_t name_length;
 	char *name;
 };

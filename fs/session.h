@@ -70,6 +70,8 @@ bool fs_path(fuse_req_t req, fuse_ino_t ino, const char *name, char ret[MAP_PATH
 /* The same of a node itself; one that is detached stands for its name, as it does in getattr. */
 bool fs_path_of(fuse_req_t req, fuse_ino_t ino, char ret[MAP_PATH_MAX]);
 
+/* The kernel is being told the node's size; while somebody may write it takes its own. */
+void fs_size_told(struct fs_node *node);
 /* How long the kernel may keep what it is told of this node. */
 double fs_timeout(const struct fs_node *node);
 void fs_stat_of(const struct fs *fs, const struct fs_node *node, struct stat *ret);
