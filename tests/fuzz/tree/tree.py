@@ -11,6 +11,7 @@ The same seed makes the same choices, but how processes meet is chance. --suite 
 DYNAMOUNT_LONG ten times as many operations of that one and of a random one.
 """
 import argparse
+import ctypes
 import directories
 import files
 import model
@@ -26,7 +27,7 @@ import tables
 import tempfile
 import time
 import traceback
-from syscalls import Calls
+from syscalls import Calls, libc
 from worker import Mismatch, Worker
 
 FAMILIES = [(20, files), (12, names), (5, directories), (4, tables), (8, shared)]
@@ -36,6 +37,7 @@ WEIGHTS, CHOICES = [weight for weight, _ in OPERATIONS], [operation for _, opera
 ACTIVE_MAX = 8
 STABLE = 700  # names that are always there
 SUITE_OPS = 8000
+MS_NOSUID, MS_NODEV, MS_REMOUNT = 2, 4, 32  # as in sys/mount.h
 EPOCH = 400  # operations between two looks at the whole
 
 
@@ -216,17 +218,16 @@ class Fuzzer:
         self.tell(*command)
         self.hear()
 
-    def drop_caches(self):
-        try:
-            with open("/proc/sys/vm/drop_caches", "w") as f:
-                f.write("2" if self.rng.random() < 0.7 else "3")
-        except OSError:
-            pass  # not ours to do
+    def forget(self):
+        """The kernel forgets what it knows of the tree and nobody uses: a remount that changes nothing does that."""
+        flags = MS_REMOUNT | MS_NOSUID | MS_NODEV
+        if libc.mount(b"none", os.fsencode(self.mount.path), None, flags, None):
+            raise OSError(ctypes.get_errno(), "mount")
 
     def epoch(self):
         self.tell("run", str(EPOCH))
         if self.rng.random() < 0.3:
-            self.drop_caches()
+            self.forget()
         self.hear()
         end = self.rng.random()
         if end < 0.15:
