@@ -1,7 +1,7 @@
 /*
  * In which boot of the machine this program runs, as the store believes: whether a store that was not closed
  * is taken as it is or back to its last durable state depends on that. The linker puts boot.c in the place of
- * store_boot_id.
+ * store_boot_id, and of what tells which mounting of the disk it is.
  */
 #ifndef CRASH_BOOT_H
 #define CRASH_BOOT_H

@@ -292,6 +292,8 @@ ssize_t record_pwritev(int fd, const struct iovec *parts, int count, off_t offse
 ssize_t record_pwritev64(int fd, const struct iovec *parts, int count, off_t offset) IN_PLACE_OF("pwritev64");
 int record_ftruncate(int fd, off_t size) IN_PLACE_OF("ftruncate");
 int record_ftruncate64(int fd, off_t size) IN_PLACE_OF("ftruncate64");
+int record_fallocate(int fd, int mode, off_t at, off_t length) IN_PLACE_OF("fallocate");
+int record_fallocate64(int fd, int mode, off_t at, off_t length) IN_PLACE_OF("fallocate64");
 
 ssize_t record_write(int fd, const void *bytes, size_t length)
 {
@@ -339,6 +341,28 @@ int record_ftruncate(int fd, off_t size)
 int record_ftruncate64(int fd, off_t size)
 {
 	return record_ftruncate(fd, size);
+}
+
+/* What it does to a file that is read is what growing it does. */
+int record_fallocate(int fd, int mode, off_t at, off_t length)
+{
+	uint64_t number = number_of(fd);
+	struct stat st;
+	if (!number)
+		return (int)syscall(SYS_fallocate, fd, mode, at, length);
+	if (mode || fstat(fd, &st))
+		give_up("fallocate with a mode");
+	enter();
+	int rc = (int)syscall(SYS_fallocate, fd, mode, at, length);
+	if (!rc && at + length > st.st_size)
+		record("cut %" PRIu64 " %" PRId64, number, (int64_t)(at + length));
+	leave();
+	return rc;
+}
+
+int record_fallocate64(int fd, int mode, off_t at, off_t length)
+{
+	return record_fallocate(fd, mode, at, length);
 }
 
 /* ---- Syncing ---- */
@@ -472,8 +496,6 @@ void *record_mmap64(void *address, size_t length, int protection, int flags, int
 		return syscall call;                                                                         \
 	}
 
-REFUSED(fallocate, fd, (int fd, int mode, off_t at, off_t length), (SYS_fallocate, fd, mode, at, length))
-REFUSED(fallocate64, fd, (int fd, int mode, off_t at, off_t length), (SYS_fallocate, fd, mode, at, length))
 REFUSED(pwritev2, fd, (int fd, const struct iovec *parts, int count, off_t at, int flags),
 	(SYS_pwritev2, fd, parts, count, at, 0L, flags))
 REFUSED(sendfile, to, (int to, int from, off_t *at, size_t length), (SYS_sendfile, to, from, at, length))

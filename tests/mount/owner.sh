@@ -23,6 +23,7 @@ writer() {
     n=$((n + 1))
   done 2>/dev/null
 }
+all_write() { test -e "$work/acknowledged1" && test -e "$work/acknowledged2" && test -e "$work/acknowledged3"; }
 # every acknowledged put is there
 verify() {
   local w n
@@ -37,7 +38,7 @@ verify() {
 
 # umount while writers run: it is busy, or it ends clean
 for w in 1 2 3; do writer $w & done
-poll "load" test -e "$work/acknowledged3"
+poll "load" all_write
 until umount "$mnt" 2>/dev/null; do :; done
 wait "$daemon" || fail "umount under load: exit $?"
 daemon=
@@ -52,7 +53,7 @@ for round in $(seq $rounds); do
   rm -f "$work"/acknowledged?
   rm -f "$mnt"/Load/*.json
   for w in 1 2 3; do writer $w & done
-  poll "load" test -e "$work/acknowledged3"
+  poll "load" all_write
   sleep "0.$((RANDOM % 4))"
   kill -9 "$daemon"
   wait "$daemon" 2>/dev/null

@@ -35,11 +35,12 @@ again
 at_most "cat, cold" 5 cat "$mnt/Items/0001.json"
 at_most "cat, warm" 2 cat "$mnt/Items/0001.json"
 again
-at_most "grep -r of 1000, cold" 2060 grep -rc nothing "$mnt/Items"
-at_most "grep -r of 1000, warm" 2050 grep -rc nothing "$mnt/Items"
+at_most "grep -r of 1000, cold" 2300 grep -rc nothing "$mnt/Items"
+at_most "grep -r of 1000, warm" 2300 grep -rc nothing "$mnt/Items"
 again
-at_most "cp -r out of 1000" 2060 cp -r "$mnt/Items" "$work/out"
-at_most "tar c of 1000" 2060 bash -c "tar c $mnt/Items | cat"
+at_most "cp -r out of 1000" 2300 cp -r "$mnt/Items" "$work/out"
+# now and then the kernel drops a page, which then is read again
+at_most "tar c of 1000" 2300 bash -c "tar c $mnt/Items | cat"
 again
 at_most "ls -l of 1000" 60 ls -l "$mnt/Items"
 at_most "stat, warm (the time of access is ours to tell)" 1 stat "$mnt/Items/0001.json"
