@@ -290,6 +290,11 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 		fs_node_set(node, &now);
 		if (news)
 			fs_notify_attributes(fs, node);
+	} else if (node->fresh && node->attached && !pending && attr->version) {
+		/* Its creator has just put it, and is about to say so. */
+		fs_node_set(node, attr);
+		node->fresh = false;
+		fs_notify_attributes(fs, node);
 	}
 	attach(fs, handle, node, fi->flags, attr);
 	if (pending)
