@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ struct fixture {
 	struct ddb_engine *engine;
 	struct map *map;
 	struct ddb_error err;
-	size_t told_count;
+	atomic_size_t told_count; /* changes may be told from several threads */
 	struct told told[TOLD_MAX];
 };
 
@@ -53,9 +54,12 @@ HELPER void changed(void *context, const char *path, uint64_t version, const str
 	struct fixture *fixture = context;
 	struct map_attr attr;
 	map_stat(fixture->map, &me, path, &attr);
-	if (fixture->told_count == TOLD_MAX)
+	size_t place = atomic_fetch_add(&fixture->told_count, 1);
+	if (place >= TOLD_MAX) {
+		atomic_store(&fixture->told_count, TOLD_MAX);
 		return;
-	struct told *told = &fixture->told[fixture->told_count++];
+	}
+	struct told *told = &fixture->told[place];
 	snprintf(told->path, sizeof(told->path), "%s", path);
 	told->version = version;
 	told->by = by;
