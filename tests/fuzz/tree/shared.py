@@ -127,9 +127,11 @@ def replace(w):
     yield
     if settled(w, w.calls.rename(temporary, path)):
         if back and settled(w, w.calls.rename(path, temporary + "~")):
-            # who opened the name for an update when it was renamed has updated a scratch file
+            # who opened the name when it was renamed, to update the item or to write it anew, has done that to a scratch
+            # file, or is about to
             kept = w.calls.read(temporary + "~").split(b'\n{"updated"')[0]
-            judge(w, path, kept)
+            if kept.rstrip().endswith(b"}"):
+                judge(w, path, kept)
             w.expect("ok", w.calls.unlink(temporary + "~"))
     else:
         w.expect("ok", w.calls.unlink(temporary))
