@@ -152,29 +152,28 @@ static int set_size(struct fs *fs, struct fs_handle *handle, const char *path,
 static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, const struct map_caller *caller,
 	int64_t mtime_ns)
 {
-	bool attached, written;
-	uint64_t version;
+	struct fs_node *shown;
+	uint64_t version = 0;
+	bool attached;
 	int error = fs_settle_created(fs, node, caller);
 
 	if (error)
 		return error;
 	pthread_mutex_lock(&fs->nodes.lock);
 	attached = node->attached;
-	written = node->writers > 0;
-	version = node->version;
+	if (attached)
+		version = node->version;
 	pthread_mutex_unlock(&fs->nodes.lock);
-	/*
-	 * Somebody else's version has the name: the times that a writer wants for his own are of no more
-	 * interest. Where there are only readers the name is meant, which the kernel has not looked up since.
-	 */
-	if (attached || !written)
-		error = map_set_mtime(fs->map, caller, path, mtime_ns, attached ? version : 0);
-	if (error == ENOENT && !attached)
-		error = 0;
+	/* Without the name any more, the name is meant: the kernel does not say whether it was given a file or a
+	 * path that it has not looked up since. */
+	error = map_set_mtime(fs->map, caller, path, mtime_ns, version);
 	if (error)
-		return error;
+		return error == ENOENT && !attached ? 0 : error;
 	pthread_mutex_lock(&fs->nodes.lock);
-	if (node->version == version)
+	shown = fs_node_at(&fs->nodes, path);
+	if (shown && shown != node)
+		fs_notify_stale(fs, shown);
+	if (!attached || node->version == version)
 		node->mtime_ns = mtime_ns;
 	pthread_mutex_unlock(&fs->nodes.lock);
 	return 0;

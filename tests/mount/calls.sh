@@ -167,6 +167,7 @@ same("the epoch", ("ok", 0), (call(os.utime, "Users/f.json", ns=(0, 0)), os.stat
 os.utime(f, ns=(-1500000000, -1500000000))
 same("chmod, chown", ("ok", "ok", 0o100644), (call(os.chmod, "Users/f.json", 0o600), call(os.chown, "Users/f.json", 5, 6), os.stat(f).st_mode))
 same("of a directory", ("ok", "ok"), (call(os.chmod, "Users", 0o700), call(os.utime, "Users")))
+same("of the root", ("ok", "ok"), (call(os.chmod, "", 0o700), call(os.utime, "")))
 same("one link", (1, 1), (os.stat(f).st_nlink, os.stat(mnt + "Users").st_nlink))
 same("blocks", True, os.stat(f).st_blocks > 0 and os.stat(mnt + "Users/long.json").st_blocks * 512 >= os.stat(mnt + "Users/long.json").st_size)
 st = os.statvfs(mnt + "Users")

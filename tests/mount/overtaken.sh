@@ -35,10 +35,10 @@ def settled(path, ns):
     return os.stat(mnt + path).st_mtime_ns
 
 for i in range(200):
-    with open(mnt + two) as reader:
-        reader.read()
+    with open(mnt + two, "r+" if i % 2 else "r") as file:
+        file.read()
         line("two", "b", i)
-        os.utime(mnt + two, ns=(i, i))
+        os.utime(file.fileno() if i % 4 == 1 else mnt + two, ns=(i, i))
     os.stat(mnt + "Parts/two/b.json")
     if i % 20 == 0 or os.stat(mnt + two).st_mtime_ns != i:
         same("its time", i, settled(two, i))
