@@ -69,29 +69,34 @@ void fs_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_fi
 	fuse_reply_err(req, map_sync(fs_of(req)->map, &caller));
 }
 
-/* An entry as it goes into the reply: its bytes, or more than `room` when it does not fit. */
-static size_t add_plain(fuse_req_t req, char *to, size_t room, const struct map_dirent *entry)
-{
-	struct stat st = {.st_ino = entry->attr.ino, .st_mode = entry->attr.directory ? S_IFDIR : S_IFREG};
+enum form {
+	PLAIN,     /* of READDIR */
+	WITH_ROOM, /* of READDIRPLUS: room for a node, and none */
+	WITH_NODE,
+};
 
-	return fuse_add_direntry(req, to, room, entry->name, &st, (off_t)entry->next);
+/* An entry as it goes into the reply: its bytes, or more than `room` when it does not fit. */
+static size_t add_name(fuse_req_t req, char *to, size_t room, const struct map_dirent *entry, bool plus)
+{
+	struct fuse_entry_param param = {
+		.attr.st_ino = entry->attr.ino, .attr.st_mode = entry->attr.directory ? S_IFDIR : S_IFREG};
+
+	if (plus)
+		return fuse_add_direntry_plus(req, to, room, entry->name, &param, (off_t)entry->next);
+	return fuse_add_direntry(req, to, room, entry->name, &param.attr, (off_t)entry->next);
 }
 
-static size_t add_plus(fuse_req_t req, struct fs_node *parent, char *to, size_t room, uint64_t changes,
+static size_t add_node(fuse_req_t req, struct fs_node *parent, char *to, size_t room, uint64_t changes,
 	struct map_dirent *entry)
 {
 	struct fs *fs = fs_of(req);
-	struct fuse_entry_param param = {
-		.attr.st_ino = entry->attr.ino, .attr.st_mode = entry->attr.directory ? S_IFDIR : S_IFREG};
+	struct fuse_entry_param param = {0};
 	struct fs_node *node;
 	size_t size = fuse_add_direntry_plus(req, NULL, 0, entry->name, &param, 0);
 	int error;
 
 	if (size > room)
 		return room + 1;
-	/* Without a number it is a name and a kind, and no node. */
-	if (fs_surplus_full(fs))
-		return fuse_add_direntry_plus(req, to, room, entry->name, &param, (off_t)entry->next);
 	error = fs_lookup(req, parent, entry->name, changes, 0, &entry->attr, &node);
 	if (error) /* ENOENT: it went this moment */
 		return error == ENOENT ? 0 : room + 1;
@@ -119,7 +124,7 @@ static size_t add_dot(
 }
 
 static void read_directory(
-	fuse_req_t req, size_t size, uint64_t offset, const struct fuse_file_info *fi, bool plus)
+	fuse_req_t req, size_t size, uint64_t offset, const struct fuse_file_info *fi, enum form form)
 {
 	struct open_directory *directory = directory_of(fi);
 	char *reply = malloc(size);
@@ -130,7 +135,8 @@ static void read_directory(
 
 	while (!error) {
 		if (offset < DOTS) {
-			added = add_dot(req, plus, reply + length, size - length, offset, directory->node);
+			added = add_dot(
+				req, form != PLAIN, reply + length, size - length, offset, directory->node);
 			entry.next = offset + 1;
 		} else {
 			changes = fs_of(req)->nodes.changes;
@@ -138,9 +144,10 @@ static void read_directory(
 			if (error || !entry.name)
 				break;
 			entry.next += DOTS;
-			added = plus ? add_plus(req, directory->node, reply + length, size - length, changes,
-					       &entry)
-				     : add_plain(req, reply + length, size - length, &entry);
+			added = form == WITH_NODE ? add_node(req, directory->node, reply + length,
+							    size - length, changes, &entry)
+						  : add_name(req, reply + length, size - length, &entry,
+							    form == WITH_ROOM);
 		}
 		if (added > size - length)
 			break;
@@ -159,12 +166,12 @@ static void read_directory(
 void fs_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	(void)ino;
-	read_directory(req, size, (uint64_t)offset, fi, false);
+	read_directory(req, size, (uint64_t)offset, fi, PLAIN);
 }
 
 void fs_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	(void)ino;
-	fs_surplus_return(fs_of(req));
-	read_directory(req, size, (uint64_t)offset, fi, true);
+	read_directory(
+		req, size, (uint64_t)offset, fi, fs_surplus_return(fs_of(req)) ? WITH_NODE : WITH_ROOM);
 }

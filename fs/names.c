@@ -106,7 +106,7 @@ void fs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	char path[MAP_PATH_MAX];
 	int error;
 
-	fs_surplus_return(fs_of(req));
+	(void)fs_surplus_return(fs_of(req));
 	if (!fs_path(req, parent, name, path))
 		return;
 	error = tell_name(req, parent, name, path);

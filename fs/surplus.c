@@ -21,17 +21,7 @@ static void prune(struct fs *fs, uint64_t *numbers, uint32_t count)
 	(void)fs_transport_notify(fs, NOTIFY_PRUNE, &body, sizeof body, numbers, count * sizeof *numbers);
 }
 
-bool fs_surplus_full(struct fs *fs)
-{
-	bool full;
-
-	pthread_mutex_lock(&fs->nodes.lock);
-	full = fs->nodes.count >= (uint64_t)fs->options.nodes + SLACK;
-	pthread_mutex_unlock(&fs->nodes.lock);
-	return full;
-}
-
-/* How many to ask for now, and not one at a time. What was asked for already is on its way. */
+/* How many to ask for: none, or enough for a while. Those that were asked for are on their way. */
 static uint64_t surplus(const struct fs *fs)
 {
 	uint64_t held = fs->nodes.count - fs->nodes.returned, limit = fs->options.nodes;
@@ -54,13 +44,15 @@ static uint32_t take(struct fs *fs, uint64_t wanted, uint64_t numbers[BATCH])
 	return count;
 }
 
-void fs_surplus_return(struct fs *fs)
+bool fs_surplus_return(struct fs *fs)
 {
 	uint64_t numbers[BATCH], wanted;
 	uint32_t count;
+	bool room;
 
 	pthread_mutex_lock(&fs->nodes.lock);
 	wanted = surplus(fs);
+	room = fs->nodes.count < (uint64_t)fs->options.nodes + SLACK;
 	pthread_mutex_unlock(&fs->nodes.lock);
 	for (; wanted; wanted -= count) {
 		pthread_mutex_lock(&fs->nodes.lock);
@@ -71,4 +63,5 @@ void fs_surplus_return(struct fs *fs)
 		if (fs->can_prune)
 			prune(fs, numbers, count);
 	}
+	return room;
 }

@@ -13,9 +13,7 @@ struct fs;
 enum { FS_PRUNE_MINOR = 45 }; /* the first protocol version 7.x in which the kernel can be asked by number */
 
 /* Asks for what is too much: before a request that adds to it, for what an answer on its way brings cannot be
- * given back yet. Takes the nodes' lock. */
-void fs_surplus_return(struct fs *fs);
-/* So much is held that a listing must not add to it. Takes the nodes' lock. */
-bool fs_surplus_full(struct fs *fs);
+ * given back yet. False: so much is held that a listing must not add to it. Takes the nodes' lock. */
+bool fs_surplus_return(struct fs *fs);
 
 #endif
