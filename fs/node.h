@@ -39,7 +39,7 @@ struct fs_node {
 	uint16_t name_length;
 	char *name;
 };
-_Static_assert(sizeof(struct fs_node) <= 144, "a node, its allocation and its chain take 160 bytes at most");
+_Static_assert(sizeof(struct fs_node) <= 128, "a node, its allocation and its chain take 160 bytes at most");
 
 struct fs_nodes {
 	pthread_mutex_t lock;

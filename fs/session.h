@@ -92,7 +92,7 @@ int fs_lookup(fuse_req_t req, struct fs_node *parent, const char *name, uint64_t
 
 /*
  * After a call that may have put something through this handle: the node shows it. `by_write`: the kernel
- * forgets the attributes by itself. True: notices are queued that the answer must not overtake.
+ * forgets the attributes by itself.
  */
 void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write);
 /* Drops a reference; the last one releases the file. */
