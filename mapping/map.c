@@ -162,11 +162,19 @@ void map_definition_show(struct map *map, const struct ddb_table *table)
 	map_partitions_remove(map->partitions, table->id, definition_entry);
 }
 
+/* Long enough for a change under way: no tick forgets it meanwhile. */
+static bool is_just_remembered(struct map *map, const struct map_place *place)
+{
+	int64_t since_ns;
+	return map_partitions_find(map->partitions, place->table->id, place->partition, &since_ns, NULL) &&
+	       map_now_ns() - since_ns < (int64_t)MAP_FRESH_SECONDS * 1000000000 / 2;
+}
+
 void map_linger_begin(struct map *map, const struct map_place *place)
 {
 	struct ddb_partition partition;
 	struct ddb_error err;
-	if (place->partition && place->has_hash &&
+	if (place->partition && place->has_hash && !is_just_remembered(map, place) &&
 		!map->engine->ops->get_partition(
 			map->engine, place->table->name, &place->hash, &partition, &err))
 		(void)map_partitions_add(
@@ -178,7 +186,7 @@ void map_linger(struct map *map, const struct map_place *place)
 	struct ddb_engine *engine = map->engine;
 	struct ddb_partition partition;
 	struct ddb_error err;
-	if (!place->partition)
+	if (!place->partition || is_just_remembered(map, place))
 		return;
 	if (place->has_hash && engine->ops->get_partition(engine, place->table->name, &place->hash,
 				       &partition, &err) != DDB_RESOURCE_NOT_FOUND)
