@@ -18,22 +18,6 @@ enum { SUM_FIRST = 1, SUM_SECOND = 2, READ_ONLY = 4, AS_DATA = 8, SAME_BOOT = 16
 static const char boot[STORE_BOOT_ID_MAX] = "3c1fa7a6-0b43-4f17-a0ab-7ba3fbd00b00";
 static const char other_boot[STORE_BOOT_ID_MAX] = "7d2eb8b7-1c54-4a28-b1bc-8cb4acd11c11";
 
-static int directory_fd(void)
-{
-	static int fd = -1;
-	if (fd < 0)
-		fd = open(fuzz_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	FUZZ_CHECK(fd >= 0);
-	return fd;
-}
-
-static int new_file(const char *name, const void *bytes, size_t size)
-{
-	int fd = openat(directory_fd(), name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	FUZZ_CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
-	return fd;
-}
-
 /* A meta page as LMDB 0.9 writes it on this machine. */
 static void put_meta(uint8_t page[PAGE], uint64_t number, uint64_t txn)
 {
@@ -74,10 +58,10 @@ static void make_anchor(uint8_t ret[2 * SLOT], unsigned flags, const uint8_t *by
 		struct store_anchor anchor;
 		uint8_t data[DATA];
 		make_data(data);
-		int fd = new_file("data", data, DATA);
-		unlinkat(directory_fd(), STORE_ANCHOR_NAME, 0);
+		int fd = fuzz_file("data", data, DATA);
+		unlinkat(fuzz_directory_fd(), STORE_ANCHOR_NAME, 0);
 		FUZZ_CHECK(!store_anchor_make(
-			directory_fd(), flags & SAME_BOOT ? boot : other_boot, &anchor, NULL));
+			fuzz_directory_fd(), flags & SAME_BOOT ? boot : other_boot, &anchor, NULL));
 		FUZZ_CHECK(!store_state_capture(fd, 7, &state, NULL));
 		FUZZ_CHECK(!store_anchor_write(&anchor, &state, NULL));
 		FUZZ_CHECK(!store_anchor_write(&anchor, &state, NULL));
@@ -113,10 +97,10 @@ static void check_anchor(unsigned flags, const uint8_t *bytes, size_t size)
 	if (length > sizeof slots)
 		length = sizeof slots;
 	make_data(data);
-	int fd = new_file("data", data, DATA);
-	close(new_file(STORE_ANCHOR_NAME, slots, length));
+	int fd = fuzz_file("data", data, DATA);
+	close(fuzz_file(STORE_ANCHOR_NAME, slots, length));
 	bool read_only = flags & READ_ONLY;
-	enum ddb_code code = store_anchor_open(directory_fd(), fd, boot, read_only, &anchor, &err);
+	enum ddb_code code = store_anchor_open(fuzz_directory_fd(), fd, boot, read_only, &anchor, &err);
 	if (code)
 		fuzz_check_error(code, &err);
 	else
@@ -156,7 +140,7 @@ static void check_data(unsigned flags, const uint8_t *bytes, size_t size)
 		memcpy(data + place, bytes + at, length);
 		at += length;
 	}
-	int fd = new_file("data", data, flags & SUM_FIRST ? DATA : PAGE + 600);
+	int fd = fuzz_file("data", data, flags & SUM_FIRST ? DATA : PAGE + 600);
 	FUZZ_CHECK(!fstat(fd, &before));
 	enum ddb_code code = store_state_capture(fd, 7, &state, &err);
 	if (code)

@@ -1,6 +1,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "engine/utf8.h"
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -91,4 +92,20 @@ const char *fuzz_directory(void)
 	FUZZ_CHECK(mkdtemp(directory));
 	atexit(remove_directory);
 	return directory;
+}
+
+int fuzz_directory_fd(void)
+{
+	static int fd = -1;
+	if (fd < 0)
+		fd = open(fuzz_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	FUZZ_CHECK(fd >= 0);
+	return fd;
+}
+
+int fuzz_file(const char *name, const void *bytes, size_t size)
+{
+	int fd = openat(fuzz_directory_fd(), name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	FUZZ_CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
+	return fd;
 }

@@ -37,5 +37,8 @@ size_t fuzz_dice_piece(struct fuzz_dice *dice, size_t left);
 
 /* A directory of this process, in memory if there is one; it goes when the process ends in order. */
 const char *fuzz_directory(void);
+int fuzz_directory_fd(void); /* of the same; not the caller's to close */
+/* A file in it, made anew, open for both; the descriptor is the caller's. */
+int fuzz_file(const char *name, const void *bytes, size_t size);
 
 #endif

@@ -13,22 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int directory_fd(void)
-{
-	static int fd = -1;
-	if (fd < 0)
-		fd = open(fuzz_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	FUZZ_CHECK(fd >= 0);
-	return fd;
-}
-
-static int new_file(const char *name, const void *bytes, size_t size)
-{
-	int fd = openat(directory_fd(), name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	FUZZ_CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
-	return fd;
-}
-
 static bool begins(const uint8_t *bytes, size_t size, const char *text)
 {
 	return size >= strlen(text) && !memcmp(bytes, text, strlen(text));
@@ -38,10 +22,10 @@ static void check_owner(const uint8_t *bytes, size_t size)
 {
 	struct ddb_error err = {0};
 	int taken;
-	int fd = new_file(STORE_OWNER_NAME, bytes, size);
-	FUZZ_CHECK(store_owner_is_ours(directory_fd()) == (!size || begins(bytes, size, "{\"pid\": ")));
+	int fd = fuzz_file(STORE_OWNER_NAME, bytes, size);
+	FUZZ_CHECK(store_owner_is_ours(fuzz_directory_fd()) == (!size || begins(bytes, size, "{\"pid\": ")));
 	FUZZ_CHECK(!flock(fd, LOCK_EX | LOCK_NB));
-	enum ddb_code code = store_owner_take(directory_fd(), "S", NULL, "boot", false, &taken, &err);
+	enum ddb_code code = store_owner_take(fuzz_directory_fd(), "S", NULL, "boot", false, &taken, &err);
 	FUZZ_CHECK(code == DDB_RESOURCE_IN_USE);
 	fuzz_check_error(code, &err);
 	struct stat st;
@@ -58,9 +42,9 @@ static void check_mountpoint(const uint8_t *bytes, size_t size)
 	FUZZ_CHECK(mountpoint);
 	memcpy(mountpoint, bytes, size);
 	mountpoint[size] = '\0';
-	FUZZ_CHECK(!store_owner_take(directory_fd(), "S", mountpoint, "boot", true, &first, &err));
-	FUZZ_CHECK(store_owner_is_ours(directory_fd()));
-	FUZZ_CHECK(store_owner_take(directory_fd(), "S", NULL, "boot", false, &second, &err) ==
+	FUZZ_CHECK(!store_owner_take(fuzz_directory_fd(), "S", mountpoint, "boot", true, &first, &err));
+	FUZZ_CHECK(store_owner_is_ours(fuzz_directory_fd()));
+	FUZZ_CHECK(store_owner_take(fuzz_directory_fd(), "S", NULL, "boot", false, &second, &err) ==
 		   DDB_RESOURCE_IN_USE);
 	char pid[32];
 	snprintf(pid, sizeof pid, "process %ld", (long)getpid());
@@ -77,7 +61,7 @@ static void check_layout(const uint8_t *bytes, size_t size)
 	enum store_layout layout;
 	uint64_t format = 0;
 	struct ddb_error err;
-	close(new_file("format", bytes, size));
+	close(fuzz_file("format", bytes, size));
 	FUZZ_CHECK(!store_layout_find(fuzz_directory(), &layout, &format, &err));
 	FUZZ_CHECK(layout == STORE_MADE || layout == STORE_FOREIGN);
 	if (layout == STORE_MADE) {
@@ -86,7 +70,7 @@ static void check_layout(const uint8_t *bytes, size_t size)
 		snprintf(text, sizeof text, "dynamount store %llu\n", (unsigned long long)format);
 		FUZZ_CHECK(strlen(text) == size && !memcmp(text, bytes, size));
 	}
-	FUZZ_CHECK(!unlinkat(directory_fd(), "format", 0));
+	FUZZ_CHECK(!unlinkat(fuzz_directory_fd(), "format", 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
