@@ -289,10 +289,14 @@ def make_partition(w):
     yield
 
 
+def busy_below(w, directory):
+    return any(count and path.startswith(directory + "/") for path, count in w.busy.items())
+
+
 def remove_partition(w):
     table, partition = some_partition(w)
     directory = table.directory(partition)
-    if any(count and path.startswith(directory + "/") for path, count in w.busy.items()):
+    if busy_below(w, directory):
         return
     got = w.calls.rmdir(directory)
     if not w.tree.has_partition(table, partition):
@@ -310,7 +314,7 @@ def empty_partition(w):
     """As rm -r: what the listing has goes, and then the directory."""
     table, partition = some_partition(w)
     directory = table.directory(partition)
-    if any(count and path.startswith(directory + "/") for path, count in w.busy.items()):
+    if busy_below(w, directory):
         return
     names = w.calls.list(directory)
     if not w.tree.has_partition(table, partition):

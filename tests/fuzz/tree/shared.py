@@ -128,9 +128,9 @@ def replace(w):
     if settled(w, w.calls.rename(temporary, path)):
         if back and settled(w, w.calls.rename(path, temporary + "~")):
             # who opened the name when it was renamed, to update the item or to write it anew, has done that to a scratch
-            # file, or is about to
+            # file, or has truncated it for that
             kept = w.calls.read(temporary + "~").split(b'\n{"updated"')[0]
-            if kept.rstrip().endswith(b"}"):
+            if kept:
                 judge(w, path, kept)
             w.expect("ok", w.calls.unlink(temporary + "~"))
     else:
