@@ -23,7 +23,7 @@ enum ddb_code {
 	DDB_LIMIT_EXCEEDED,
 	DDB_ITEM_COLLECTION_TOO_LARGE,
 	DDB_INTERNAL,
-	/* Not DynamoDB's: answered as InternalServerError over the API. */
+	/* Not DynamoDB's: answered as InternalServerError over the API, but for the read-only disk. */
 	DDB_DAMAGED,         /* a record that fails its seal: never data */
 	DDB_STORE_FULL,      /* no room on the disk; goes away when there is */
 	DDB_STORE_READ_ONLY, /* the disk takes no writes */

@@ -295,9 +295,8 @@ static enum ddb_code anchor_take(struct store_anchor *anchor, int data, bool rea
 		return DDB_OK;
 	if (read_only)
 		return ddb_fail(err, DDB_ACCESS_DENIED,
-			"the store was in use when the power failed or its disk went: it must be opened for "
-			"writing "
-			"once");
+			"the store was in use when the power failed or its disk went: "
+			"it must be opened for writing once");
 	return state_restore(data, &slot.state, err);
 }
 
