@@ -243,14 +243,34 @@ struct ddb_define_table {
 	void *context;
 };
 
+/*
+ * Gives all items of a partition another partition key, in one transaction, and with them what is filed under
+ * directories of scratch files. Versions rise, serials and times stay.
+ */
+enum { DDB_MOVE_ITEMS_MAX = 1000000 };
+struct ddb_scratch_move {
+	uint8_t from[DDB_DIRECTORY_ID_BYTES], to[DDB_DIRECTORY_ID_BYTES];
+};
+struct ddb_move_partition {
+	const char *table;
+	struct ddb_value from, to; /* values of the partition key */
+	size_t move_count;
+	const struct ddb_scratch_move *moves;
+};
+
 /* ---- Scratch files ---- */
 
 struct ddb_scratch_meta {
-	uint64_t id; /* stable; distinct from all other scratch files */
-	uint64_t size;
+	uint64_t id;   /* stable; distinct from all other scratch files and directories */
+	uint64_t size; /* 0: of directories */
 	int64_t mtime_ns;
 	uint32_t mode; /* permission bits as set; no effect */
+	bool directory;
 };
+/* What is in a scratch directory is filed under an id that goes with the directory wherever it is renamed to.
+ */
+void ddb_scratch_inside(const struct ddb_scratch_meta *directory, uint8_t ret[DDB_DIRECTORY_ID_BYTES]);
+
 struct ddb_scratch_entry {
 	const char *name;
 	struct ddb_scratch_meta meta;
@@ -285,6 +305,10 @@ struct ddb_engine_ops {
 	 * deletion protection is on. */
 	enum ddb_code (*delete_table)(
 		struct ddb_engine *, const char *name, bool only_empty, struct ddb_error *);
+	/* Replaces `to` if that is a table without items, in the same transaction; DDB_RESOURCE_IN_USE when
+	 * it has some, DDB_VALIDATION when deletion protection guards it or the name is none. */
+	enum ddb_code (*rename_table)(
+		struct ddb_engine *, const char *from, const char *to, struct ddb_error *);
 	/* Names after `after` (or NULL), at most `limit`. */
 	enum ddb_code (*list_tables)(struct ddb_engine *, struct ddb_arena *, const char *after,
 		uint32_t limit, struct ddb_table_names *ret, struct ddb_error *);
@@ -305,6 +329,13 @@ struct ddb_engine_ops {
 	enum ddb_code (*update_item)(struct ddb_engine *, const struct ddb_update_item *,
 		struct ddb_put_result *, struct ddb_error *);
 	enum ddb_code (*move_item)(struct ddb_engine *, const struct ddb_move_item *, struct ddb_error *);
+	/*
+	 * DDB_RESOURCE_NOT_FOUND when there are no items; DDB_CONDITIONAL_CHECK_FAILED when the other
+	 * partition has some; DDB_ITEM_TOO_LARGE for more than DDB_MOVE_ITEMS_MAX items, or when one would be
+	 * too large with its new key. Nothing is changed then.
+	 */
+	enum ddb_code (*move_partition)(
+		struct ddb_engine *, const struct ddb_move_partition *, struct ddb_error *);
 	enum ddb_code (*set_mtime)(struct ddb_engine *, const struct ddb_set_mtime *, struct ddb_error *);
 	enum ddb_code (*query)(struct ddb_engine *, struct ddb_arena *, const struct ddb_query *,
 		struct ddb_page *, struct ddb_error *);
@@ -321,6 +352,9 @@ struct ddb_engine_ops {
 	 */
 	enum ddb_code (*scratch_create)(struct ddb_engine *, const struct ddb_scratch_name *, uint32_t mode,
 		bool exclusive, struct ddb_scratch_meta *ret, struct ddb_error *);
+	/* DDB_CONDITIONAL_CHECK_FAILED when there is a file or directory of that name. */
+	enum ddb_code (*scratch_mkdir)(struct ddb_engine *, const struct ddb_scratch_name *, uint32_t mode,
+		struct ddb_scratch_meta *ret, struct ddb_error *);
 	enum ddb_code (*scratch_stat)(struct ddb_engine *, const struct ddb_scratch_name *,
 		struct ddb_scratch_meta *ret, struct ddb_error *);
 	/* *ret_length: bytes read, 0 at the end. */
@@ -335,9 +369,11 @@ struct ddb_engine_ops {
 	/* mtime_ns 0 and mode UINT32_MAX: as they are. */
 	enum ddb_code (*scratch_set)(struct ddb_engine *, const struct ddb_scratch_name *, int64_t mtime_ns,
 		uint32_t mode, struct ddb_error *);
+	/* A directory must be empty: DDB_RESOURCE_IN_USE. */
 	enum ddb_code (*scratch_remove)(
 		struct ddb_engine *, const struct ddb_scratch_name *, struct ddb_error *);
-	/* Replaces `to`, unless no_replace (DDB_CONDITIONAL_CHECK_FAILED). */
+	/* Replaces `to`, unless no_replace (DDB_CONDITIONAL_CHECK_FAILED): a file only a file, a directory
+	 * only a directory (else DDB_VALIDATION) that is empty (else DDB_RESOURCE_IN_USE). */
 	enum ddb_code (*scratch_rename)(struct ddb_engine *, const struct ddb_scratch_name *from,
 		const struct ddb_scratch_name *to, bool no_replace, struct ddb_error *);
 	/* In an order of the engine's own that stays the same; after `after` (a name, need not exist; or
