@@ -270,6 +270,8 @@ struct ddb_scratch_meta {
 /* What is in a scratch directory is filed under an id that goes with the directory wherever it is renamed to.
  */
 void ddb_scratch_inside(const struct ddb_scratch_meta *directory, uint8_t ret[DDB_DIRECTORY_ID_BYTES]);
+/* And back: the directory's meta.id, or 0 when that is no scratch directory's. */
+uint64_t ddb_scratch_number(const uint8_t directory[DDB_DIRECTORY_ID_BYTES]);
 
 struct ddb_scratch_entry {
 	const char *name;
@@ -348,7 +350,10 @@ struct ddb_engine_ops {
 	enum ddb_code (*find_alias)(struct ddb_engine *, struct ddb_arena *, const struct ddb_find_alias *,
 		struct ddb_value *ret, struct ddb_error *);
 
-	/* With `exclusive` DDB_CONDITIONAL_CHECK_FAILED when the file exists; without, it is opened as it is.
+	/*
+	 * What makes a name in a scratch directory that is gone (these two, a rename, delete_item's `keep`)
+	 * is DDB_RESOURCE_NOT_FOUND; what wants a file, of a directory, DDB_VALIDATION.
+	 * With `exclusive` DDB_CONDITIONAL_CHECK_FAILED when the file exists; without, it is opened as it is.
 	 */
 	enum ddb_code (*scratch_create)(struct ddb_engine *, const struct ddb_scratch_name *, uint32_t mode,
 		bool exclusive, struct ddb_scratch_meta *ret, struct ddb_error *);
@@ -373,7 +378,8 @@ struct ddb_engine_ops {
 	enum ddb_code (*scratch_remove)(
 		struct ddb_engine *, const struct ddb_scratch_name *, struct ddb_error *);
 	/* Replaces `to`, unless no_replace (DDB_CONDITIONAL_CHECK_FAILED): a file only a file, a directory
-	 * only a directory (else DDB_VALIDATION) that is empty (else DDB_RESOURCE_IN_USE). */
+	 * only a directory (else DDB_VALIDATION) that is empty (else DDB_RESOURCE_IN_USE). A directory cannot
+	 * go into itself: DDB_VALIDATION. */
 	enum ddb_code (*scratch_rename)(struct ddb_engine *, const struct ddb_scratch_name *from,
 		const struct ddb_scratch_name *to, bool no_replace, struct ddb_error *);
 	/* In an order of the engine's own that stays the same; after `after` (a name, need not exist; or

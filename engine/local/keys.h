@@ -11,7 +11,8 @@
  *   'D' space             a table's remains, to be purged
  *   'T' name              the catalog
  *   'N'                   what is counted over all tables
- *   'F' directory hash    a scratch file: keyed hashes of its directory's id and of its name
+ *   'F' directory hash    a scratch file or directory: keyed hashes of its directory's id and of its name
+ *   'F' directory         a scratch directory again, at the head of what is in it
  *   'B' id n              its 64 KiB blocks
  *
  * `space` is the number under which a table's records are filed, big-endian: a new one for each definition of

@@ -233,6 +233,7 @@ static const struct ddb_engine_ops local_ops = {
 	.get_partition = local_get_partition,
 	.find_alias = local_find_alias,
 	.scratch_create = local_scratch_create,
+	.scratch_mkdir = local_scratch_mkdir,
 	.scratch_stat = local_scratch_stat,
 	.scratch_read = local_scratch_read,
 	.scratch_write = local_scratch_write,

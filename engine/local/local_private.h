@@ -127,6 +127,8 @@ enum ddb_code local_find_alias(struct ddb_engine *, struct ddb_arena *, const st
 
 enum ddb_code local_scratch_create(struct ddb_engine *, const struct ddb_scratch_name *, uint32_t, bool,
 	struct ddb_scratch_meta *, struct ddb_error *);
+enum ddb_code local_scratch_mkdir(struct ddb_engine *, const struct ddb_scratch_name *, uint32_t,
+	struct ddb_scratch_meta *, struct ddb_error *);
 enum ddb_code local_scratch_stat(
 	struct ddb_engine *, const struct ddb_scratch_name *, struct ddb_scratch_meta *, struct ddb_error *);
 enum ddb_code local_scratch_read(struct ddb_engine *, const struct ddb_scratch_name *, uint64_t, void *,

@@ -1,98 +1,18 @@
 /*
- * Scratch files: an entry under directory and name, and blocks under the entry's id, so that a rename moves
- * one record. A block that is absent, or shorter than the file, reads as zeros there. All sizes count as they
- * show, holes included.
+ * What is done with scratch files and directories. A file is an entry and blocks under the entry's id, so
+ * that a rename moves one record. A block that is absent, or shorter than the file, reads as zeros there. All
+ * sizes count as they show, holes included.
  */
 #include "engine/local/scratch.h"
 
-#include "engine/local/keys.h"
 #include <string.h>
 
 enum {
-	SCRATCH_VERSION = 1,
-	SCRATCH_HEAD = 1 + 8 + 8 + 8 + 4,
+	BLOCK_VERSION = 1,
 	PERMISSION_BITS = 07777,
 };
 
-/* ---- Records ---- */
-
-void local_scratch_key(struct store *store, const uint8_t directory[DDB_DIRECTORY_ID_BYTES], const char *name,
-	size_t length, uint8_t ret[LOCAL_SCRATCH_KEY_BYTES])
-{
-	ret[0] = LOCAL_SCRATCH;
-	store_hash(store, directory, DDB_DIRECTORY_ID_BYTES, ret + 1);
-	store_hash(store, name, length, ret + 1 + STORE_HASH_BYTES);
-}
-
-enum ddb_code local_scratch_decode(
-	const struct store_value *value, struct ddb_scratch_meta *ret, struct ddb_error *err)
-{
-	const uint8_t *head = value->head;
-	if (value->head_length != SCRATCH_HEAD || head[0] != SCRATCH_VERSION)
-		return local_damaged(err, "head of a scratch file");
-	struct ddb_scratch_meta meta = {
-		.id = local_read_le(head + 1, 8),
-		.size = local_read_le(head + 9, 8),
-		.mtime_ns = (int64_t)local_read_le(head + 17, 8),
-		.mode = (uint32_t)local_read_le(head + 25, 4),
-	};
-	if (meta.size > DDB_SCRATCH_FILE_MAX)
-		return local_damaged(err, "size of a scratch file");
-	*ret = meta;
-	return DDB_OK;
-}
-
-/* A file in a transaction: where it is, and what is known of it. */
-struct file {
-	struct local_engine *engine;
-	struct store_txn *txn;
-	struct ddb_arena *arena;
-	const char *name;
-	uint8_t key[LOCAL_SCRATCH_KEY_BYTES];
-	bool found;
-	struct ddb_scratch_meta meta;
-};
-
-static enum ddb_code check_name(const struct ddb_scratch_name *name, struct ddb_error *err)
-{
-	size_t length = strnlen(name->name, LOCAL_SCRATCH_NAME_MAX + 1);
-	if (length > 0 && length <= LOCAL_SCRATCH_NAME_MAX)
-		return DDB_OK;
-	return ddb_fail(err, DDB_VALIDATION,
-		"One or more parameter values were invalid: "
-		"The name of a scratch file must have 1 to 255 bytes");
-}
-
-static enum ddb_code file_find(struct local_engine *engine, struct store_txn *txn, struct ddb_arena *arena,
-	const struct ddb_scratch_name *name, struct file *ret, struct ddb_error *err)
-{
-	struct store_value value;
-	*ret = (struct file){.engine = engine, .txn = txn, .arena = arena, .name = name->name};
-	local_scratch_key(engine->store, name->directory, name->name, strlen(name->name), ret->key);
-	enum ddb_code code =
-		local_get(txn, arena, ret->key, sizeof ret->key, false, &value, &ret->found, err);
-	return code || !ret->found ? code : local_scratch_decode(&value, &ret->meta, err);
-}
-
-static enum ddb_code file_require(struct local_engine *engine, struct store_txn *txn, struct ddb_arena *arena,
-	const struct ddb_scratch_name *name, struct file *ret, struct ddb_error *err)
-{
-	enum ddb_code code = file_find(engine, txn, arena, name, ret, err);
-	if (code || ret->found)
-		return code;
-	return ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "Requested resource not found");
-}
-
-static enum ddb_code file_write(const struct file *file, struct ddb_error *err)
-{
-	uint8_t head[SCRATCH_HEAD] = {SCRATCH_VERSION};
-	local_write_le(head + 1, file->meta.id, 8);
-	local_write_le(head + 9, file->meta.size, 8);
-	local_write_le(head + 17, (uint64_t)file->meta.mtime_ns, 8);
-	local_write_le(head + 25, file->meta.mode, 4);
-	return store_put(file->txn, file->key, sizeof file->key, head, sizeof head, file->name,
-		strlen(file->name), err);
-}
+/* ---- Counting ---- */
 
 /* The total of all files, for one that goes from `old` to `new_` bytes. */
 static enum ddb_code count_bytes(struct local_engine *engine, struct store_txn *txn, uint64_t old,
@@ -131,7 +51,7 @@ static void block_key(uint64_t id, uint64_t number, uint8_t ret[LOCAL_BLOCK_KEY_
 }
 
 /* *ret NULL: all zeros. */
-static enum ddb_code block_read(const struct file *file, uint64_t number, const uint8_t **ret,
+static enum ddb_code block_read(const struct local_scratch *file, uint64_t number, const uint8_t **ret,
 	size_t *ret_length, struct ddb_error *err)
 {
 	uint8_t key[LOCAL_BLOCK_KEY_BYTES];
@@ -149,17 +69,17 @@ static enum ddb_code block_read(const struct file *file, uint64_t number, const 
 	return DDB_OK;
 }
 
-static enum ddb_code block_write(
-	const struct file *file, uint64_t number, const uint8_t *bytes, size_t length, struct ddb_error *err)
+static enum ddb_code block_write(const struct local_scratch *file, uint64_t number, const uint8_t *bytes,
+	size_t length, struct ddb_error *err)
 {
-	const uint8_t head[1] = {SCRATCH_VERSION};
+	const uint8_t head[1] = {BLOCK_VERSION};
 	uint8_t key[LOCAL_BLOCK_KEY_BYTES];
 	block_key(file->meta.id, number, key);
 	return store_put(file->txn, key, sizeof key, head, sizeof head, bytes, length, err);
 }
 
 /* Writes a part of a block over what is there. */
-static enum ddb_code block_patch(const struct file *file, uint64_t number, size_t offset,
+static enum ddb_code block_patch(const struct local_scratch *file, uint64_t number, size_t offset,
 	const uint8_t *bytes, size_t length, struct ddb_error *err)
 {
 	const uint8_t *old;
@@ -180,8 +100,8 @@ static enum ddb_code block_patch(const struct file *file, uint64_t number, size_
 	return block_write(file, number, block, new_length, err);
 }
 
-static enum ddb_code write_bytes(
-	const struct file *file, uint64_t offset, const uint8_t *bytes, size_t length, struct ddb_error *err)
+static enum ddb_code write_bytes(const struct local_scratch *file, uint64_t offset, const uint8_t *bytes,
+	size_t length, struct ddb_error *err)
 {
 	while (length > 0) {
 		size_t within = offset % LOCAL_SCRATCH_BLOCK;
@@ -198,7 +118,7 @@ static enum ddb_code write_bytes(
 }
 
 /* Nothing is left at and behind `size`, so that a file that grows again shows zeros. */
-static enum ddb_code cut_blocks(const struct file *file, uint64_t size, struct ddb_error *err)
+static enum ddb_code cut_blocks(const struct local_scratch *file, uint64_t size, struct ddb_error *err)
 {
 	uint64_t number = size / LOCAL_SCRATCH_BLOCK;
 	size_t kept = size % LOCAL_SCRATCH_BLOCK, length;
@@ -221,8 +141,8 @@ static enum ddb_code cut_blocks(const struct file *file, uint64_t size, struct d
 	return DDB_OK;
 }
 
-static enum ddb_code read_bytes(
-	const struct file *file, uint64_t offset, uint8_t *buffer, size_t length, struct ddb_error *err)
+static enum ddb_code read_bytes(const struct local_scratch *file, uint64_t offset, uint8_t *buffer,
+	size_t length, struct ddb_error *err)
 {
 	while (length > 0) {
 		const uint8_t *block = NULL;
@@ -247,26 +167,16 @@ static enum ddb_code read_bytes(
 /* ---- Within other operations ---- */
 
 /* The file's blocks and its share of the total; the entry stays. */
-static enum ddb_code drop_contents(const struct file *file, struct ddb_error *err)
+static enum ddb_code drop_contents(const struct local_scratch *file, struct ddb_error *err)
 {
 	enum ddb_code code = cut_blocks(file, 0, err);
 	return code ? code : count_bytes(file->engine, file->txn, file->meta.size, 0, err);
 }
 
-static enum ddb_code drop_file(const struct file *file, struct ddb_error *err)
+static enum ddb_code drop_file(const struct local_scratch *file, struct ddb_error *err)
 {
 	enum ddb_code code = drop_contents(file, err);
-	return code ? code : store_delete(file->txn, file->key, sizeof file->key, NULL, err);
-}
-
-static enum ddb_code consume_in(struct local_engine *engine, struct store_txn *txn, struct ddb_arena *arena,
-	const struct ddb_scratch_name *name, struct ddb_error *err)
-{
-	struct file file;
-	enum ddb_code code = check_name(name, err);
-	if (!code)
-		code = file_require(engine, txn, arena, name, &file, err);
-	return code ? code : drop_file(&file, err);
+	return code ? code : local_entry_delete(file, err);
 }
 
 enum ddb_code local_scratch_consume(struct local_engine *engine, struct store_txn *txn,
@@ -274,7 +184,13 @@ enum ddb_code local_scratch_consume(struct local_engine *engine, struct store_tx
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
-	return consume_in(engine, txn, &arena, name, err);
+	struct local_scratch file;
+	enum ddb_code code = local_entry_check_name(name, err);
+	if (!code)
+		code = local_entry_find(engine, txn, &arena, name, &file, err);
+	if (!code)
+		code = local_entry_require_file(&file, err);
+	return code ? code : drop_file(&file, err);
 }
 
 static enum ddb_code too_long(struct ddb_error *err)
@@ -289,12 +205,14 @@ enum ddb_code local_scratch_keep(struct local_engine *engine, struct store_txn *
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
-	struct file file;
-	enum ddb_code code = check_name(name, err);
+	struct local_scratch file;
+	enum ddb_code code = local_entry_check_name(name, err);
 	if (!code && length > DDB_SCRATCH_FILE_MAX)
 		code = too_long(err);
 	if (!code)
-		code = file_find(engine, txn, &arena, name, &file, err);
+		code = local_entry_find(engine, txn, &arena, name, &file, err);
+	if (!code)
+		code = file.found ? local_entry_require_file(&file, err) : local_entry_placed(&file, err);
 	if (!code && file.found)
 		code = drop_contents(&file, err);
 	if (!code)
@@ -307,7 +225,7 @@ enum ddb_code local_scratch_keep(struct local_engine *engine, struct store_txn *
 	file.meta.mtime_ns = mtime_ns;
 	file.meta.mode = LOCAL_DEFAULT_MODE;
 	code = write_bytes(&file, 0, (const uint8_t *)text, length, err);
-	return code ? code : file_write(&file, err);
+	return code ? code : local_entry_write(&file, err);
 }
 
 /* ---- Operations ---- */
@@ -316,7 +234,8 @@ enum ddb_code local_scratch_keep(struct local_engine *engine, struct store_txn *
 struct scratch_change {
 	struct local_engine *engine;
 	const struct ddb_scratch_name *name;
-	enum ddb_code (*change)(struct file *file, struct scratch_change *what, struct ddb_error *err);
+	enum ddb_code (*change)(
+		struct local_scratch *file, struct scratch_change *what, struct ddb_error *err);
 	int64_t now;
 	uint64_t offset; /* or size */
 	const void *bytes;
@@ -333,8 +252,8 @@ static enum ddb_code scratch_job(struct store_txn *txn, void *context, struct dd
 	struct scratch_change *what = context;
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
-	struct file file;
-	enum ddb_code code = file_find(what->engine, txn, &arena, what->name, &file, err);
+	struct local_scratch file;
+	enum ddb_code code = local_entry_find(what->engine, txn, &arena, what->name, &file, err);
 	if (!code)
 		code = what->change(&file, what, err);
 	if (!code)
@@ -345,9 +264,9 @@ static enum ddb_code scratch_job(struct store_txn *txn, void *context, struct dd
 static enum ddb_code change_scratch(
 	struct ddb_engine *base, struct scratch_change *what, struct ddb_error *err)
 {
-	enum ddb_code code = check_name(what->name, err);
+	enum ddb_code code = local_entry_check_name(what->name, err);
 	if (!code && what->to)
-		code = check_name(what->to, err);
+		code = local_entry_check_name(what->to, err);
 	if (code)
 		return code;
 	what->engine = local_of(base);
@@ -355,20 +274,28 @@ static enum ddb_code change_scratch(
 	return local_write(what->engine, scratch_job, what, err);
 }
 
-static enum ddb_code require_found(const struct file *file, struct ddb_error *err)
+static enum ddb_code make_entry(
+	struct local_scratch *entry, struct scratch_change *what, bool directory, struct ddb_error *err)
 {
-	return file->found ? DDB_OK : ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "Requested resource not found");
+	entry->meta = (struct ddb_scratch_meta){
+		.mtime_ns = what->now, .mode = what->mode & PERMISSION_BITS, .directory = directory};
+	enum ddb_code code = local_entry_placed(entry, err);
+	if (!code)
+		code = take_scratch_id(entry->txn, &entry->meta.id, err);
+	return code ? code : local_entry_write(entry, err);
 }
 
-static enum ddb_code create_change(struct file *file, struct scratch_change *what, struct ddb_error *err)
+static enum ddb_code exists(struct ddb_error *err)
+{
+	return ddb_fail(err, DDB_CONDITIONAL_CHECK_FAILED, "The conditional request failed");
+}
+
+static enum ddb_code create_change(
+	struct local_scratch *file, struct scratch_change *what, struct ddb_error *err)
 {
 	if (file->found && what->exclusive)
-		return ddb_fail(err, DDB_CONDITIONAL_CHECK_FAILED, "The conditional request failed");
-	if (file->found)
-		return DDB_OK;
-	file->meta = (struct ddb_scratch_meta){.mtime_ns = what->now, .mode = what->mode & PERMISSION_BITS};
-	enum ddb_code code = take_scratch_id(file->txn, &file->meta.id, err);
-	return code ? code : file_write(file, err);
+		return exists(err);
+	return file->found ? local_entry_require_file(file, err) : make_entry(file, what, false, err);
 }
 
 enum ddb_code local_scratch_create(struct ddb_engine *engine, const struct ddb_scratch_name *name,
@@ -382,9 +309,26 @@ enum ddb_code local_scratch_create(struct ddb_engine *engine, const struct ddb_s
 	return code;
 }
 
-static enum ddb_code write_change(struct file *file, struct scratch_change *what, struct ddb_error *err)
+static enum ddb_code mkdir_change(
+	struct local_scratch *directory, struct scratch_change *what, struct ddb_error *err)
 {
-	enum ddb_code code = require_found(file, err);
+	return directory->found ? exists(err) : make_entry(directory, what, true, err);
+}
+
+enum ddb_code local_scratch_mkdir(struct ddb_engine *engine, const struct ddb_scratch_name *name,
+	uint32_t mode, struct ddb_scratch_meta *ret, struct ddb_error *err)
+{
+	struct scratch_change what = {.name = name, .change = mkdir_change, .mode = mode};
+	enum ddb_code code = change_scratch(engine, &what, err);
+	if (!code)
+		*ret = what.meta;
+	return code;
+}
+
+static enum ddb_code write_change(
+	struct local_scratch *file, struct scratch_change *what, struct ddb_error *err)
+{
+	enum ddb_code code = local_entry_require_file(file, err);
 	if (code || what->length == 0)
 		return code;
 	uint64_t end = what->offset + what->length;
@@ -396,7 +340,7 @@ static enum ddb_code write_change(struct file *file, struct scratch_change *what
 		return code;
 	file->meta.size = size;
 	file->meta.mtime_ns = what->now;
-	return file_write(file, err);
+	return local_entry_write(file, err);
 }
 
 enum ddb_code local_scratch_write(struct ddb_engine *engine, const struct ddb_scratch_name *name,
@@ -409,9 +353,10 @@ enum ddb_code local_scratch_write(struct ddb_engine *engine, const struct ddb_sc
 	return change_scratch(engine, &what, err);
 }
 
-static enum ddb_code truncate_change(struct file *file, struct scratch_change *what, struct ddb_error *err)
+static enum ddb_code truncate_change(
+	struct local_scratch *file, struct scratch_change *what, struct ddb_error *err)
 {
-	enum ddb_code code = require_found(file, err);
+	enum ddb_code code = local_entry_require_file(file, err);
 	if (!code)
 		code = count_bytes(file->engine, file->txn, file->meta.size, what->offset, err);
 	if (!code && what->offset < file->meta.size)
@@ -420,7 +365,7 @@ static enum ddb_code truncate_change(struct file *file, struct scratch_change *w
 		return code;
 	file->meta.size = what->offset;
 	file->meta.mtime_ns = what->now;
-	return file_write(file, err);
+	return local_entry_write(file, err);
 }
 
 enum ddb_code local_scratch_truncate(
@@ -432,16 +377,17 @@ enum ddb_code local_scratch_truncate(
 	return change_scratch(engine, &what, err);
 }
 
-static enum ddb_code set_change(struct file *file, struct scratch_change *what, struct ddb_error *err)
+static enum ddb_code set_change(
+	struct local_scratch *file, struct scratch_change *what, struct ddb_error *err)
 {
-	enum ddb_code code = require_found(file, err);
+	enum ddb_code code = local_entry_require(file, err);
 	if (code)
 		return code;
 	if (what->mtime_ns != 0)
 		file->meta.mtime_ns = what->mtime_ns;
 	if (what->mode != UINT32_MAX)
 		file->meta.mode = what->mode & PERMISSION_BITS;
-	return file_write(file, err);
+	return local_entry_write(file, err);
 }
 
 enum ddb_code local_scratch_set(struct ddb_engine *engine, const struct ddb_scratch_name *name,
@@ -451,11 +397,20 @@ enum ddb_code local_scratch_set(struct ddb_engine *engine, const struct ddb_scra
 	return change_scratch(engine, &what, err);
 }
 
-static enum ddb_code remove_change(struct file *file, struct scratch_change *what, struct ddb_error *err)
+static enum ddb_code drop_entry(const struct local_scratch *entry, struct ddb_error *err)
+{
+	if (!entry->meta.directory)
+		return drop_file(entry, err);
+	enum ddb_code code = local_entry_require_empty(entry, err);
+	return code ? code : local_entry_delete(entry, err);
+}
+
+static enum ddb_code remove_change(
+	struct local_scratch *entry, struct scratch_change *what, struct ddb_error *err)
 {
 	(void)what;
-	enum ddb_code code = require_found(file, err);
-	return code ? code : drop_file(file, err);
+	enum ddb_code code = local_entry_require(entry, err);
+	return code ? code : drop_entry(entry, err);
 }
 
 enum ddb_code local_scratch_remove(
@@ -465,26 +420,41 @@ enum ddb_code local_scratch_remove(
 	return change_scratch(engine, &what, err);
 }
 
-static enum ddb_code rename_change(struct file *file, struct scratch_change *what, struct ddb_error *err)
+/* Whether the one may take the other's place. */
+static enum ddb_code check_rename(
+	const struct local_scratch *from, const struct local_scratch *to, struct ddb_error *err)
 {
-	struct file target;
-	enum ddb_code code = require_found(file, err);
+	if (to->found && from->meta.directory != to->meta.directory)
+		return ddb_fail(err, DDB_VALIDATION,
+			"One or more parameter values were invalid: "
+			"A scratch file and a scratch directory cannot replace each other");
+	enum ddb_code code =
+		from->meta.directory ? local_entry_require_outside(from, to->name.directory, err) : DDB_OK;
+	return code ? code : local_entry_placed(to, err);
+}
+
+static enum ddb_code rename_change(
+	struct local_scratch *from, struct scratch_change *what, struct ddb_error *err)
+{
+	struct local_scratch to;
+	enum ddb_code code = local_entry_require(from, err);
 	if (!code)
-		code = file_find(file->engine, file->txn, file->arena, what->to, &target, err);
+		code = local_entry_find(from->engine, from->txn, from->arena, what->to, &to, err);
 	if (code)
 		return code;
-	if (target.found && what->exclusive)
-		return ddb_fail(err, DDB_CONDITIONAL_CHECK_FAILED, "The conditional request failed");
-	if (memcmp(target.key, file->key, sizeof target.key) == 0)
+	if (to.found && what->exclusive)
+		return exists(err);
+	if (memcmp(to.key, from->key, sizeof to.key) == 0)
 		return DDB_OK;
-	if (target.found)
-		code = drop_contents(&target, err);
+	code = check_rename(from, &to, err);
+	if (!code && to.found)
+		code = drop_entry(&to, err);
 	if (!code)
-		code = store_delete(file->txn, file->key, sizeof file->key, NULL, err);
+		code = local_entry_delete(from, err);
 	if (code)
 		return code;
-	target.meta = file->meta;
-	return file_write(&target, err);
+	to.meta = from->meta;
+	return local_entry_write(&to, err);
 }
 
 enum ddb_code local_scratch_rename(struct ddb_engine *engine, const struct ddb_scratch_name *from,
@@ -497,7 +467,7 @@ enum ddb_code local_scratch_rename(struct ddb_engine *engine, const struct ddb_s
 
 /* ---- Reading ---- */
 
-typedef enum ddb_code scratch_look(const struct file *file, void *context, struct ddb_error *err);
+typedef enum ddb_code scratch_look(const struct local_scratch *file, void *context, struct ddb_error *err);
 
 static enum ddb_code look(struct ddb_engine *base, const struct ddb_scratch_name *name, scratch_look *act,
 	void *context, struct ddb_error *err)
@@ -506,20 +476,22 @@ static enum ddb_code look(struct ddb_engine *base, const struct ddb_scratch_name
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
 	struct store_txn *view;
-	struct file file;
-	enum ddb_code code = check_name(name, err);
+	struct local_scratch file;
+	enum ddb_code code = local_entry_check_name(name, err);
 	if (!code)
 		code = store_view(engine->store, &view, err);
 	if (code)
 		return code;
-	code = file_require(engine, view, &arena, name, &file, err);
+	code = local_entry_find(engine, view, &arena, name, &file, err);
+	if (!code)
+		code = local_entry_require(&file, err);
 	if (!code)
 		code = act(&file, context, err);
 	store_view_end(view);
 	return code;
 }
 
-static enum ddb_code look_meta(const struct file *file, void *context, struct ddb_error *err)
+static enum ddb_code look_meta(const struct local_scratch *file, void *context, struct ddb_error *err)
 {
 	(void)err;
 	*(struct ddb_scratch_meta *)context = file->meta;
@@ -538,9 +510,12 @@ struct scratch_read {
 	size_t length;
 };
 
-static enum ddb_code look_bytes(const struct file *file, void *context, struct ddb_error *err)
+static enum ddb_code look_bytes(const struct local_scratch *file, void *context, struct ddb_error *err)
 {
 	struct scratch_read *read = context;
+	enum ddb_code code = local_entry_require_file(file, err);
+	if (code)
+		return code;
 	uint64_t left = read->offset < file->meta.size ? file->meta.size - read->offset : 0;
 	if (read->length > left)
 		read->length = (size_t)left;
@@ -569,10 +544,10 @@ static enum ddb_code list_entry(struct store_cursor *cursor, struct scratch_list
 {
 	struct ddb_scratch_page *page = &list->page;
 	struct store_value value;
-	struct ddb_scratch_meta meta;
+	struct local_scratch_record record;
 	enum ddb_code code = store_cursor_value(cursor, list->arena, true, &value, err);
 	if (!code)
-		code = local_scratch_decode(&value, &meta, err);
+		code = local_scratch_decode(&value, &record, err);
 	if (code)
 		return code;
 	const char *name = ddb_arena_copy(list->arena, value.body, value.body_length);
@@ -587,7 +562,7 @@ static enum ddb_code list_entry(struct store_cursor *cursor, struct scratch_list
 	}
 	if (!name)
 		return ddb_fail_memory(err);
-	page->entries[page->count++] = (struct ddb_scratch_entry){.name = name, .meta = meta};
+	page->entries[page->count++] = (struct ddb_scratch_entry){.name = name, .meta = record.meta};
 	return DDB_OK;
 }
 
@@ -599,7 +574,7 @@ static enum ddb_code list_entries(struct store_cursor *cursor, const uint8_t *pl
 	while (!code && found) {
 		const uint8_t *key;
 		store_cursor_key(cursor, &key, &length);
-		if (length != LOCAL_SCRATCH_KEY_BYTES || memcmp(key, place, 1 + STORE_HASH_BYTES) != 0)
+		if (length != LOCAL_SCRATCH_KEY_BYTES || memcmp(key, place, LOCAL_SCRATCH_PREFIX_BYTES) != 0)
 			return DDB_OK;
 		list->page.more = list->page.count == list->limit;
 		if (list->page.more)
@@ -618,9 +593,9 @@ enum ddb_code local_scratch_list(struct ddb_engine *base, struct ddb_arena *aren
 	struct local_engine *engine = local_of(base);
 	struct scratch_list list = {
 		.arena = arena, .limit = limit > 0 && limit < LOCAL_LIST_MAX ? limit : LOCAL_LIST_MAX};
-	uint8_t place[LOCAL_SCRATCH_KEY_BYTES + 1] = {LOCAL_SCRATCH};
-	size_t length = 1 + STORE_HASH_BYTES;
-	store_hash(engine->store, directory, DDB_DIRECTORY_ID_BYTES, place + 1);
+	uint8_t place[LOCAL_SCRATCH_KEY_BYTES + 1] = {0};
+	size_t length = LOCAL_SCRATCH_PREFIX_BYTES + 1; /* behind the directory's own record */
+	local_scratch_prefix(engine->store, directory, place);
 	if (after) { /* the first key that can follow it */
 		local_scratch_key(engine->store, directory, after, strlen(after), place);
 		place[LOCAL_SCRATCH_KEY_BYTES] = 0;
