@@ -28,10 +28,10 @@ struct trace {
  * succeeded. */
 struct call {
 	const char *operation;
-	const char *table;
+	const char *table, *table_to;
 	const struct ddb_value *item; /* whole: shows as its key */
 	const struct ddb_value *key, *to;
-	const struct ddb_value *partition;
+	const struct ddb_value *partition, *partition_to;
 	const struct ddb_scratch_name *scratch, *scratch_to, *consume, *keep;
 	const uint8_t *directory, *directory_to;
 	const enum ddb_condition *condition;
@@ -153,9 +153,11 @@ struct detail {
 	}
 static const struct detail asked[] = {
 	DETAIL(table, write_text),
+	DETAIL(table_to, write_text),
 	DETAIL(key, write_key),
 	DETAIL(to, write_key),
 	DETAIL(partition, write_value),
+	DETAIL(partition_to, write_value),
 	DETAIL(directory, write_directory),
 	DETAIL(scratch, write_scratch),
 	DETAIL(directory_to, write_directory),
@@ -317,6 +319,13 @@ static enum ddb_code delete_table(
 		.table = name);
 }
 
+static enum ddb_code rename_table(
+	struct ddb_engine *e, const char *from, const char *to, struct ddb_error *err)
+{
+	return FORWARD(e, rename_table, (INNER(e), from, to, err), .operation = "RenameTable", .table = from,
+		.table_to = to);
+}
+
 static enum ddb_code list_tables(struct ddb_engine *e, struct ddb_arena *arena, const char *after,
 	uint32_t limit, struct ddb_table_names *ret, struct ddb_error *err)
 {
@@ -388,6 +397,13 @@ static enum ddb_code move_item(
 		.exchange = when(&request->exchange), .no_replace = when(&request->no_replace));
 }
 
+static enum ddb_code move_partition(
+	struct ddb_engine *e, const struct ddb_move_partition *request, struct ddb_error *err)
+{
+	return FORWARD(e, move_partition, (INNER(e), request, err), .operation = "MovePartition",
+		.table = request->table, .partition = &request->from, .partition_to = &request->to);
+}
+
 static enum ddb_code set_mtime(
 	struct ddb_engine *e, const struct ddb_set_mtime *request, struct ddb_error *err)
 {
@@ -432,6 +448,13 @@ static enum ddb_code scratch_create(struct ddb_engine *e, const struct ddb_scrat
 	return FORWARD(e, scratch_create, (INNER(e), name, mode, exclusive, ret, err),
 		.operation = "ScratchCreate", .directory = name->directory, .scratch = name,
 		.exclusive = when(&exclusive));
+}
+
+static enum ddb_code scratch_mkdir(struct ddb_engine *e, const struct ddb_scratch_name *name, uint32_t mode,
+	struct ddb_scratch_meta *ret, struct ddb_error *err)
+{
+	return FORWARD(e, scratch_mkdir, (INNER(e), name, mode, ret, err), .operation = "ScratchMkdir",
+		.directory = name->directory, .scratch = name);
 }
 
 static enum ddb_code scratch_stat(struct ddb_engine *e, const struct ddb_scratch_name *name,
@@ -526,6 +549,7 @@ static const struct ddb_engine_ops trace_ops = {
 	.count_table = count_table,
 	.update_table = update_table,
 	.delete_table = delete_table,
+	.rename_table = rename_table,
 	.list_tables = list_tables,
 	.settle_table = settle_table,
 	.define_table = define_table,
@@ -535,12 +559,14 @@ static const struct ddb_engine_ops trace_ops = {
 	.delete_item = delete_item,
 	.update_item = update_item,
 	.move_item = move_item,
+	.move_partition = move_partition,
 	.set_mtime = set_mtime,
 	.query = query,
 	.list_partitions = list_partitions,
 	.get_partition = get_partition,
 	.find_alias = find_alias,
 	.scratch_create = scratch_create,
+	.scratch_mkdir = scratch_mkdir,
 	.scratch_stat = scratch_stat,
 	.scratch_read = scratch_read,
 	.scratch_write = scratch_write,

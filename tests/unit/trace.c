@@ -88,6 +88,12 @@ static enum ddb_code fake_delete_table(
 	return answer(e, "delete_table", name, NULL, err);
 }
 
+static enum ddb_code fake_rename(
+	struct ddb_engine *e, const char *from, const char *to, struct ddb_error *err)
+{
+	return answer(e, "rename_table", from, to, err);
+}
+
 static enum ddb_code fake_list(struct ddb_engine *e, struct ddb_arena *arena, const char *after,
 	uint32_t limit, struct ddb_table_names *ret, struct ddb_error *err)
 {
@@ -161,6 +167,12 @@ static enum ddb_code fake_move(struct ddb_engine *e, const struct ddb_move_item 
 	return answer(e, "move_item", r, NULL, err);
 }
 
+static enum ddb_code fake_move_partition(
+	struct ddb_engine *e, const struct ddb_move_partition *r, struct ddb_error *err)
+{
+	return answer(e, "move_partition", r, NULL, err);
+}
+
 static enum ddb_code fake_mtime(struct ddb_engine *e, const struct ddb_set_mtime *r, struct ddb_error *err)
 {
 	return answer(e, "set_mtime", r, NULL, err);
@@ -206,6 +218,13 @@ static enum ddb_code fake_scratch_create(struct ddb_engine *e, const struct ddb_
 	assert_int_equal(mode, 0644);
 	assert_true(exclusive);
 	return answer(e, "scratch_create", name, ret, err);
+}
+
+static enum ddb_code fake_scratch_mkdir(struct ddb_engine *e, const struct ddb_scratch_name *name,
+	uint32_t mode, struct ddb_scratch_meta *ret, struct ddb_error *err)
+{
+	assert_int_equal(mode, 0755);
+	return answer(e, "scratch_mkdir", name, ret, err);
 }
 
 static enum ddb_code fake_scratch_stat(struct ddb_engine *e, const struct ddb_scratch_name *name,
@@ -294,6 +313,7 @@ static const struct ddb_engine_ops fake_ops = {
 	.count_table = fake_count,
 	.update_table = fake_update,
 	.delete_table = fake_delete_table,
+	.rename_table = fake_rename,
 	.list_tables = fake_list,
 	.settle_table = fake_settle,
 	.define_table = fake_define,
@@ -303,12 +323,14 @@ static const struct ddb_engine_ops fake_ops = {
 	.delete_item = fake_delete,
 	.update_item = fake_update_item,
 	.move_item = fake_move,
+	.move_partition = fake_move_partition,
 	.set_mtime = fake_mtime,
 	.query = fake_query,
 	.list_partitions = fake_partitions,
 	.get_partition = fake_partition,
 	.find_alias = fake_alias,
 	.scratch_create = fake_scratch_create,
+	.scratch_mkdir = fake_scratch_mkdir,
 	.scratch_stat = fake_scratch_stat,
 	.scratch_read = fake_scratch_read,
 	.scratch_write = fake_scratch_write,
@@ -499,6 +521,10 @@ static void test_items(void **state)
 	assert_int_equal(CALL(update_item, &update, &updated, &traced.err), DDB_OK);
 	const struct ddb_move_item move = {.table = "T", .from = item(2), .to = item(1), .exchange = true};
 	assert_int_equal(CALL(move_item, &move, &traced.err), DDB_OK);
+	const struct ddb_move_partition all = {
+		.table = "T", .from = ddb_string("a", 1), .to = ddb_string("b", 1)};
+	assert_int_equal(CALL(move_partition, &all, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.asked, &all);
 	const struct ddb_set_mtime times = {.table = "T", .key = item(2), .mtime_ns = 5};
 	assert_int_equal(CALL(set_mtime, &times, &traced.err), DDB_OK);
 	assert_ptr_equal(fake.asked, &times);
@@ -509,6 +535,8 @@ static void test_items(void **state)
 	       "\"result\":\"ok\",\"replaced\":false,\"unchanged\":false}\n"
 	       "{\"operation\":\"MoveItem\",\"table\":\"T\",\"key\":" KEY ",\"to\":{\"at\":{\"N\":\"7\"}},"
 	       "\"exchange\":true,\"result\":\"ok\"}\n"
+	       "{\"operation\":\"MovePartition\",\"table\":\"T\",\"partition\":{\"S\":\"a\"},"
+	       "\"partition_to\":{\"S\":\"b\"},\"result\":\"ok\"}\n"
 	       "{\"operation\":\"SetTimes\",\"table\":\"T\",\"key\":" KEY ",\"result\":\"ok\"}\n");
 }
 
@@ -573,6 +601,9 @@ static void test_tables(void **state)
 	assert_int_equal(CALL(count_table, "T", &counts, &traced.err), DDB_OK);
 	assert_int_equal(CALL(update_table, "T", definition, &traced.err), DDB_OK);
 	assert_string_equal(fake.method, "update_table");
+	assert_int_equal(CALL(rename_table, "T", "U", &traced.err), DDB_OK);
+	assert_string_equal(fake.method, "rename_table");
+	assert_string_equal(fake.ret, "U");
 	assert_int_equal(CALL(list_tables, NULL, "after", 9, &names, &traced.err), DDB_OK);
 	assert_int_equal(CALL(delete_table, "T", false, &traced.err), DDB_OK);
 	assert_int_equal(traced.engine->ops->sync(traced.engine, &traced.err), DDB_OK);
@@ -583,6 +614,7 @@ static void test_tables(void **state)
 	       "{\"operation\":\"DescribeTable\",\"table\":\"T\",\"result\":\"ok\"}\n"
 	       "{\"operation\":\"CountTable\",\"table\":\"T\",\"result\":\"ok\",\"items\":5}\n"
 	       "{\"operation\":\"UpdateTable\",\"table\":\"T\",\"result\":\"ok\"}\n"
+	       "{\"operation\":\"RenameTable\",\"table\":\"T\",\"table_to\":\"U\",\"result\":\"ok\"}\n"
 	       "{\"operation\":\"ListTables\",\"result\":\"ok\",\"returned\":3,\"more\":true}\n"
 	       "{\"operation\":\"DeleteTable\",\"table\":\"T\",\"result\":\"ok\"}\n"
 	       "{\"operation\":\"Sync\",\"result\":\"ok\"}\n");
@@ -598,6 +630,8 @@ static void test_scratch(void **state)
 	struct ddb_scratch_page page;
 	size_t length = 0;
 	assert_int_equal(CALL(scratch_create, &scratch, 0644, true, &meta, &traced.err), DDB_OK);
+	assert_int_equal(CALL(scratch_mkdir, &scratch, 0755, &meta, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.ret, &meta);
 	assert_int_equal(CALL(scratch_stat, &scratch, &meta, &traced.err), DDB_OK);
 	assert_int_equal(CALL(scratch_read, &scratch, 10, NULL, 20, &length, &traced.err), DDB_OK);
 	assert_int_equal(length, 7);
@@ -610,6 +644,7 @@ static void test_scratch(void **state)
 	assert_int_equal(CALL(scratch_remove, &scratch, &traced.err), DDB_OK);
 #define FILE_ DIRECTORY ",\"scratch\":\"x.swp\""
 	expect("{\"operation\":\"ScratchCreate\"," FILE_ ",\"exclusive\":true,\"result\":\"ok\"}\n"
+	       "{\"operation\":\"ScratchMkdir\"," FILE_ ",\"result\":\"ok\"}\n"
 	       "{\"operation\":\"ScratchStat\"," FILE_ ",\"result\":\"ok\"}\n"
 	       "{\"operation\":\"ScratchRead\"," FILE_
 	       ",\"offset\":10,\"count\":20,\"result\":\"ok\",\"returned\":7}\n"
