@@ -332,9 +332,10 @@ struct ddb_engine_ops {
 		struct ddb_put_result *, struct ddb_error *);
 	enum ddb_code (*move_item)(struct ddb_engine *, const struct ddb_move_item *, struct ddb_error *);
 	/*
-	 * DDB_RESOURCE_NOT_FOUND when there are no items; DDB_CONDITIONAL_CHECK_FAILED when the other
-	 * partition has some; DDB_ITEM_TOO_LARGE for more than DDB_MOVE_ITEMS_MAX items, or when one would be
-	 * too large with its new key. Nothing is changed then.
+	 * DDB_RESOURCE_NOT_FOUND when there are neither items nor scratch files under `moves`;
+	 * DDB_CONDITIONAL_CHECK_FAILED when the other partition has items, or a scratch file's name is taken;
+	 * DDB_ITEM_TOO_LARGE for more than DDB_MOVE_ITEMS_MAX items, or when one would be too large with its
+	 * new key. Nothing is changed then. To the same key: nothing happens.
 	 */
 	enum ddb_code (*move_partition)(
 		struct ddb_engine *, const struct ddb_move_partition *, struct ddb_error *);

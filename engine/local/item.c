@@ -227,3 +227,31 @@ enum ddb_code local_item_write(struct store_txn *txn, const struct local_key *ke
 	size_t head_length = local_head_encode(meta, key, head);
 	return store_put(txn, key->bytes, key->length, head, head_length, body, length, err);
 }
+
+/* ---- Under another key ---- */
+
+static enum ddb_code rekey(struct ddb_arena *arena, const struct ddb_definition *definition,
+	const struct local_key *key, struct ddb_value *item, struct ddb_error *err)
+{
+	struct ddb_value *moved =
+		ddb_map_with(arena, item, definition->hash.name, definition->hash.name_length, &key->hash);
+	if (moved && definition->has_range)
+		moved = ddb_map_with(
+			arena, moved, definition->range.name, definition->range.name_length, &key->range);
+	if (!moved)
+		return ddb_fail_memory(err);
+	*item = *moved;
+	return DDB_OK;
+}
+
+enum ddb_code local_item_moved(struct local_job *job, const struct local_found *found,
+	const struct local_key *to, struct local_item *ret, struct ddb_error *err)
+{
+	struct ddb_value item;
+	enum ddb_code code = local_body_decode(&job->arena, found->body, found->length, &item, err);
+	if (!code)
+		code = rekey(&job->arena, job->table->table->definition, to, &item, err);
+	if (code)
+		return code;
+	return local_item_prepare(job->engine, job->table, &job->arena, &item, LOCAL_LIMIT_PUT, ret, err);
+}

@@ -55,6 +55,9 @@ DDB_MUST_CHECK enum ddb_code local_item_find(struct store_txn *txn, struct ddb_a
 /* Whether the item is the one that was found, byte for byte. Reads the body only when it may be. */
 DDB_MUST_CHECK enum ddb_code local_item_same(struct store_txn *txn, struct ddb_arena *arena,
 	const struct local_item *item, const struct local_found *found, bool *ret, struct ddb_error *err);
+/* The item that was found (with its body), under another key, ready to be written. In the job's arena. */
+DDB_MUST_CHECK enum ddb_code local_item_moved(struct local_job *job, const struct local_found *found,
+	const struct local_key *to, struct local_item *ret, struct ddb_error *err);
 /* Writes the record and nothing else. */
 DDB_MUST_CHECK enum ddb_code local_item_write(struct store_txn *txn, const struct local_key *key,
 	const struct ddb_meta *meta, const uint8_t *body, size_t length, struct ddb_error *err);

@@ -227,6 +227,7 @@ static const struct ddb_engine_ops local_ops = {
 	.delete_item = local_delete_item,
 	.update_item = local_update_item,
 	.move_item = local_move_item,
+	.move_partition = local_move_partition,
 	.set_mtime = local_set_mtime,
 	.query = local_query,
 	.list_partitions = local_list_partitions,
@@ -280,6 +281,7 @@ enum ddb_code ddb_local_open(const char *path, const struct ddb_local_options *o
 	engine->hooks = options->hooks;
 	engine->sync = options->sync;
 	engine->read_only = options->read_only;
+	engine->move_items_max = DDB_MOVE_ITEMS_MAX;
 	engine->scratch_max = options->scratch_max ? options->scratch_max : (uint64_t)1 << 30;
 	enum ddb_code code = open_parts(engine, path, options, err);
 	if (code) {

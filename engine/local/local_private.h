@@ -27,6 +27,7 @@ struct local_engine {
 	char *path;
 	bool sync, read_only;
 	uint64_t scratch_max;
+	unsigned move_items_max; /* DDB_MOVE_ITEMS_MAX */
 	struct local_cache cache;
 	uint64_t last_version; /* atomic; only rises */
 };
@@ -114,6 +115,8 @@ enum ddb_code local_delete_item(
 enum ddb_code local_update_item(
 	struct ddb_engine *, const struct ddb_update_item *, struct ddb_put_result *, struct ddb_error *);
 enum ddb_code local_move_item(struct ddb_engine *, const struct ddb_move_item *, struct ddb_error *);
+enum ddb_code local_move_partition(
+	struct ddb_engine *, const struct ddb_move_partition *, struct ddb_error *);
 enum ddb_code local_set_mtime(struct ddb_engine *, const struct ddb_set_mtime *, struct ddb_error *);
 enum ddb_code local_query(struct ddb_engine *, struct ddb_arena *, const struct ddb_query *,
 	struct ddb_page *, struct ddb_error *);

@@ -132,8 +132,7 @@ enum ddb_code local_place_enter(struct local_job *job, const struct local_key *k
 	return code ? code : enter_alias(job, key, true, err);
 }
 
-/* Whether any item is left behind the header, in the order of keys. */
-static enum ddb_code partition_empty(
+enum ddb_code local_partition_empty(
 	struct store_txn *txn, const struct local_key *key, bool *ret, struct ddb_error *err)
 {
 	uint8_t first[LOCAL_PREFIX_BYTES + 1];
@@ -164,7 +163,7 @@ enum ddb_code local_place_leave(struct local_job *job, const struct local_key *k
 	bool empty;
 	enum ddb_code code = leave_alias(job, key, true, err);
 	if (!code)
-		code = partition_empty(job->txn, key, &empty, err);
+		code = local_partition_empty(job->txn, key, &empty, err);
 	if (code || !empty)
 		return code;
 	code = store_delete(job->txn, key->bytes, LOCAL_PREFIX_BYTES, NULL, err);
@@ -352,7 +351,7 @@ static enum ddb_code lookup_in(struct store_txn *view, const struct local_table 
 	return DDB_OK;
 }
 
-static enum ddb_code partition_key(struct local_engine *engine, const struct local_table *table,
+enum ddb_code local_partition_key(struct local_engine *engine, const struct local_table *table,
 	const struct ddb_value *value, struct local_key *ret, struct ddb_error *err)
 {
 	const struct ddb_definition *definition = NULL;
@@ -374,7 +373,7 @@ static enum ddb_code lookup_attempt(
 	struct lookup *lookup = context;
 	struct local_key key;
 	struct store_txn *view;
-	enum ddb_code code = partition_key(engine, table, lookup->key, &key, err);
+	enum ddb_code code = local_partition_key(engine, table, lookup->key, &key, err);
 	if (!code)
 		code = store_view(engine->store, &view, err);
 	if (code)
@@ -407,7 +406,7 @@ static enum ddb_code alias_place(struct local_engine *engine, const struct local
 	size_t length = LOCAL_SPACE_BYTES;
 	local_space_key(LOCAL_ALIAS, table->space, ret);
 	if (request->partition) {
-		code = partition_key(engine, table, request->partition, &key, err);
+		code = local_partition_key(engine, table, request->partition, &key, err);
 		if (code)
 			return code;
 		memcpy(ret + 1, key.bytes + 1, LOCAL_PREFIX_BYTES - 1);

@@ -24,6 +24,13 @@ DDB_MUST_CHECK enum ddb_code local_place_leave(
 	struct local_job *job, const struct local_key *key, struct ddb_error *err);
 
 bool local_is_composite(const struct ddb_table *table);
+/* The key of a partition: `range` is not set. DDB_VALIDATION when the table has no sort key or the value
+ * cannot be a partition key. */
+DDB_MUST_CHECK enum ddb_code local_partition_key(struct local_engine *engine, const struct local_table *table,
+	const struct ddb_value *value, struct local_key *ret, struct ddb_error *err);
+/* Whether there is no item, in the order of keys, behind the header of the key's partition. */
+DDB_MUST_CHECK enum ddb_code local_partition_empty(
+	struct store_txn *txn, const struct local_key *key, bool *ret, struct ddb_error *err);
 
 /* The header's record and the value in its body, which points into the record. DDB_DAMAGED. */
 DDB_MUST_CHECK enum ddb_code local_header_write(struct store_txn *txn, const struct local_key *key,

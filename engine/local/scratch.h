@@ -26,6 +26,14 @@ DDB_MUST_CHECK enum ddb_code local_scratch_keep(struct local_engine *engine, str
 	const struct ddb_scratch_name *name, const char *text, size_t length, int64_t mtime_ns,
 	struct ddb_error *err);
 
+/*
+ * Files under `move->to` all that is under `move->from`, and tells (*ret_any, else untouched) whether there
+ * was anything. DDB_CONDITIONAL_CHECK_FAILED when a name is taken there; DDB_VALIDATION for scratch
+ * directories, which are renamed.
+ */
+DDB_MUST_CHECK enum ddb_code local_scratch_refile(struct local_engine *engine, struct store_txn *txn,
+	const struct ddb_scratch_move *move, bool *ret_any, struct ddb_error *err);
+
 /* ---- Entries ---- */
 
 /*

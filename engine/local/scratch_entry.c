@@ -227,3 +227,88 @@ enum ddb_code local_entry_require_outside(const struct local_scratch *entry,
 	}
 	return local_damaged(err, "place of a scratch directory");
 }
+
+/* ---- Refiling ---- */
+
+struct refiling {
+	struct local_engine *engine;
+	struct store_txn *txn;
+	struct ddb_arena arena, entry_arena;
+	const struct ddb_scratch_move *move;
+};
+
+static enum ddb_code refile_entry(
+	struct refiling *refiling, const struct store_value *value, struct ddb_error *err)
+{
+	struct local_scratch_record record;
+	struct local_scratch from, to;
+	struct ddb_scratch_name name = {
+		.name = ddb_arena_copy(&refiling->arena, value->body, value->body_length)};
+	if (!name.name)
+		return ddb_fail_memory(err);
+	enum ddb_code code = local_scratch_decode(value, &record, err);
+	if (code)
+		return code;
+	memcpy(name.directory, refiling->move->from, sizeof name.directory);
+	code = local_entry_find(refiling->engine, refiling->txn, &refiling->entry_arena, &name, &from, err);
+	memcpy(name.directory, refiling->move->to, sizeof name.directory);
+	if (!code)
+		code = local_entry_find(
+			refiling->engine, refiling->txn, &refiling->entry_arena, &name, &to, err);
+	if (!code && !from.found)
+		code = local_damaged(err, "name of a scratch file");
+	if (!code && to.found)
+		code = ddb_fail(err, DDB_CONDITIONAL_CHECK_FAILED, "The conditional request failed");
+	if (!code)
+		code = local_entry_delete(&from, err);
+	to.meta = record.meta;
+	return code ? code : local_entry_write(&to, err);
+}
+
+/* What is filed anew is no longer found there: each step begins at the same place. */
+static enum ddb_code refile_next(
+	struct refiling *refiling, struct store_cursor *cursor, bool *ret_more, struct ddb_error *err)
+{
+	uint8_t place[LOCAL_SCRATCH_PREFIX_BYTES];
+	const uint8_t *key;
+	size_t length;
+	struct store_value value;
+	ddb_arena_reset(&refiling->arena);
+	ddb_arena_reset(&refiling->entry_arena);
+	local_scratch_prefix(refiling->engine->store, refiling->move->from, place);
+	enum ddb_code code = store_cursor_seek(cursor, place, sizeof place, ret_more, err);
+	if (code || !*ret_more)
+		return code;
+	store_cursor_key(cursor, &key, &length);
+	*ret_more = length == LOCAL_SCRATCH_KEY_BYTES && memcmp(key, place, sizeof place) == 0;
+	if (*ret_more)
+		code = store_cursor_value(cursor, &refiling->arena, true, &value, err);
+	return code || !*ret_more ? code : refile_entry(refiling, &value, err);
+}
+
+enum ddb_code local_scratch_refile(struct local_engine *engine, struct store_txn *txn,
+	const struct ddb_scratch_move *move, bool *ret_any, struct ddb_error *err)
+{
+	struct refiling refiling = {.engine = engine, .txn = txn, .move = move};
+	struct store_cursor *cursor;
+	bool more = true;
+	if (ddb_scratch_number(move->from) || ddb_scratch_number(move->to))
+		return ddb_fail(err, DDB_VALIDATION,
+			"One or more parameter values were invalid: "
+			"What is in a scratch directory goes with it");
+	if (memcmp(move->from, move->to, sizeof move->from) == 0)
+		return DDB_OK;
+	enum ddb_code code = store_cursor_open(txn, &cursor, err);
+	if (code)
+		return code;
+	ddb_arena_init(&refiling.arena, LOCAL_ARENA_MAX);
+	ddb_arena_init(&refiling.entry_arena, LOCAL_ARENA_MAX);
+	while (!code && more) {
+		code = refile_next(&refiling, cursor, &more, err);
+		*ret_any |= !code && more;
+	}
+	ddb_arena_done(&refiling.arena);
+	ddb_arena_done(&refiling.entry_arena);
+	store_cursor_close(cursor);
+	return code;
+}

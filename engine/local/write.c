@@ -392,40 +392,13 @@ struct move {
 	struct local_key from, to;
 };
 
-static enum ddb_code rekey(struct ddb_arena *arena, const struct ddb_definition *definition,
-	const struct local_key *key, struct ddb_value *item, struct ddb_error *err)
-{
-	struct ddb_value *moved =
-		ddb_map_with(arena, item, definition->hash.name, definition->hash.name_length, &key->hash);
-	if (moved && definition->has_range)
-		moved = ddb_map_with(
-			arena, moved, definition->range.name, definition->range.name_length, &key->range);
-	if (!moved)
-		return ddb_fail_memory(err);
-	*item = *moved;
-	return DDB_OK;
-}
-
-/* The item that was found, under another key, ready to be written. */
-static enum ddb_code moved_item(struct local_job *job, const struct local_found *found,
-	const struct local_key *to, struct local_item *ret, struct ddb_error *err)
-{
-	struct ddb_value item;
-	enum ddb_code code = local_body_decode(&job->arena, found->body, found->length, &item, err);
-	if (!code)
-		code = rekey(&job->arena, job->table->table->definition, to, &item, err);
-	if (code)
-		return code;
-	return local_item_prepare(job->engine, job->table, &job->arena, &item, LOCAL_LIMIT_PUT, ret, err);
-}
-
 /* The new place is entered before the old one is left, so that a partition that has both keeps its header. */
 static enum ddb_code move_over(struct local_job *job, const struct move *move, const struct local_found *from,
 	const struct local_found *to, struct ddb_error *err)
 {
 	struct local_item moved;
 	struct ddb_meta meta = from->meta;
-	enum ddb_code code = moved_item(job, from, &move->to, &moved, err);
+	enum ddb_code code = local_item_moved(job, from, &move->to, &moved, err);
 	if (!code)
 		code = store_item(job, &moved, to, &meta, err);
 	return code ? code : remove_item(job, &move->from, &from->meta, err);
@@ -436,9 +409,9 @@ static enum ddb_code exchange(struct local_job *job, const struct move *move, co
 {
 	struct local_item forth, back;
 	struct ddb_meta meta = from->meta, other = to->meta;
-	enum ddb_code code = moved_item(job, from, &move->to, &forth, err);
+	enum ddb_code code = local_item_moved(job, from, &move->to, &forth, err);
 	if (!code)
-		code = moved_item(job, to, &move->from, &back, err);
+		code = local_item_moved(job, to, &move->from, &back, err);
 	if (!code)
 		code = store_item(job, &forth, to, &meta, err);
 	return code ? code : store_item(job, &back, from, &other, err);
