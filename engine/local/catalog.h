@@ -104,6 +104,13 @@ DDB_MUST_CHECK enum ddb_code local_take_id(struct local_totals *totals, uint32_t
 
 /* ---- What a deleted or redefined table leaves behind (tables.c) ---- */
 
+/* DDB_VALIDATION when deletion protection is on. */
+DDB_MUST_CHECK enum ddb_code local_table_guarded(const struct ddb_table *table, struct ddb_error *err);
+enum ddb_code local_table_has_items(struct ddb_error *err, const char *name);
+/* Takes the table away; *ret_rest tells whether records are left to be purged. */
+DDB_MUST_CHECK enum ddb_code local_table_drop(
+	struct store_txn *txn, const struct local_table *table, bool *ret_rest, struct ddb_error *err);
+
 /*
  * In a write transaction: removes at most `budget` of the space's items and aliases; *ret_rest tells whether
  * some are left.

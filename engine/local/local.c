@@ -218,6 +218,7 @@ static const struct ddb_engine_ops local_ops = {
 	.count_table = local_count_table,
 	.update_table = local_update_table,
 	.delete_table = local_delete_table,
+	.rename_table = local_rename_table,
 	.list_tables = local_list_tables,
 	.settle_table = local_settle_table,
 	.define_table = local_define_table,

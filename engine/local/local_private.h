@@ -99,6 +99,7 @@ enum ddb_code local_count_table(
 enum ddb_code local_update_table(
 	struct ddb_engine *, const char *, struct ddb_definition *, struct ddb_error *);
 enum ddb_code local_delete_table(struct ddb_engine *, const char *, bool, struct ddb_error *);
+enum ddb_code local_rename_table(struct ddb_engine *, const char *, const char *, struct ddb_error *);
 enum ddb_code local_list_tables(struct ddb_engine *, struct ddb_arena *, const char *, uint32_t,
 	struct ddb_table_names *, struct ddb_error *);
 enum ddb_code local_settle_table(struct ddb_engine *, const char *, enum ddb_provisional, struct ddb_error *);

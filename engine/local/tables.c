@@ -328,6 +328,48 @@ enum ddb_code local_table_date(
 
 /* ---- Deleting ---- */
 
+enum ddb_code local_table_guarded(const struct ddb_table *table, struct ddb_error *err)
+{
+	if (table->provisional != DDB_DEFINED || !table->definition->deletion_protection)
+		return DDB_OK;
+	return ddb_fail(err, DDB_VALIDATION,
+		"Resource cannot be deleted as it is currently protected against deletion. "
+		"Disable deletion protection first.");
+}
+
+static enum ddb_code count_down(struct store_txn *txn, struct ddb_error *err)
+{
+	struct local_totals totals;
+	enum ddb_code code = local_totals_read(txn, &totals, err);
+	if (code)
+		return code;
+	totals.tables -= totals.tables > 0;
+	return local_totals_write(txn, &totals, err);
+}
+
+enum ddb_code local_table_drop(
+	struct store_txn *txn, const struct local_table *table, bool *ret_rest, struct ddb_error *err)
+{
+	uint8_t key[LOCAL_SPACE_BYTES];
+	local_space_key(LOCAL_COUNTERS, table->space, key);
+	*ret_rest = false;
+	enum ddb_code code = count_down(txn, err);
+	if (!code)
+		code = local_catalog_delete(txn, table->table->name, err);
+	if (!code)
+		code = store_delete(txn, key, sizeof key, NULL, err);
+	if (!code)
+		code = local_purge_some(txn, table->space, LOCAL_PURGE_RECORDS, ret_rest, err);
+	if (code || !*ret_rest)
+		return code;
+	return local_tombstone_write(txn, table->space, err);
+}
+
+enum ddb_code local_table_has_items(struct ddb_error *err, const char *name)
+{
+	return ddb_fail(err, DDB_RESOURCE_IN_USE, "Table has items: %s", name);
+}
+
 struct table_deletion {
 	bool only_empty;
 	bool rest; /* records are left to be purged */
@@ -336,37 +378,17 @@ struct table_deletion {
 static enum ddb_code delete_job(struct local_job *job, void *context, struct ddb_error *err)
 {
 	struct table_deletion *deletion = context;
-	bool *ret_rest = &deletion->rest;
-	uint8_t key[LOCAL_SPACE_BYTES];
-	struct local_totals totals;
-	*ret_rest = false;
 	if (deletion->only_empty && job->counters.items > 0)
-		return ddb_fail(err, DDB_RESOURCE_IN_USE, "Table has items: %s", job->table->table->name);
-	enum ddb_code code = local_totals_read(job->txn, &totals, err);
-	if (code)
-		return code;
-	totals.tables -= totals.tables > 0;
-	local_space_key(LOCAL_COUNTERS, job->table->space, key);
-	code = local_totals_write(job->txn, &totals, err);
-	if (!code)
-		code = local_catalog_delete(job->txn, job->table->table->name, err);
-	if (!code)
-		code = store_delete(job->txn, key, sizeof key, NULL, err);
-	if (!code)
-		code = local_purge_some(job->txn, job->table->space, LOCAL_PURGE_RECORDS, ret_rest, err);
-	if (code || !*ret_rest)
-		return code;
-	return local_tombstone_write(job->txn, job->table->space, err);
+		return local_table_has_items(err, job->table->table->name);
+	return local_table_drop(job->txn, job->table, &deletion->rest, err);
 }
 
 static enum ddb_code delete_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
 {
-	if (table->table->provisional == DDB_DEFINED && table->table->definition->deletion_protection)
-		return ddb_fail(err, DDB_VALIDATION,
-			"Resource cannot be deleted as it is currently protected against deletion. "
-			"Disable deletion protection first.");
-	enum ddb_code code = local_change_table(engine, table, delete_job, context, err);
+	enum ddb_code code = local_table_guarded(table->table, err);
+	if (!code)
+		code = local_change_table(engine, table, delete_job, context, err);
 	if (!code)
 		local_table_forget(engine, table->table->name);
 	return code;
