@@ -1,10 +1,12 @@
 /*
  * dynamount mount: opens the store, mounts, and serves until unmounted. In the background a child does all of
  * that (an LMDB environment must not cross a fork); the parent waits until the mount answers, and exits with
- * the outcome.
+ * the outcome. Only in the foreground a service manager is told: else the environment is that of whoever
+ * called us, and the socket in it for him to speak by.
  */
 #include "tools/command.h"
 #include "tools/mount_options.h"
+#include "tools/supervisor.h"
 
 #include "engine/local/local.h"
 #include "engine/trace/trace.h"
@@ -127,6 +129,8 @@ static void say_ready(void *context)
 	struct mount *mount = context;
 	int null;
 
+	if (mount->foreground)
+		supervisor_tell("READY=1");
 	if (mount->ready_fd < 0)
 		return;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -199,6 +203,8 @@ static int serve(struct mount *mount, struct ddb_engine *engine)
 	struct map *map = fs ? map_new(engine, &map_options) : NULL;
 	int error = map ? fs_run(fs, map) : 0;
 
+	if (map && mount->foreground)
+		supervisor_tell("STOPPING=1");
 	fs_free(fs);
 	map_free(map);
 	if (!fs || !map)
