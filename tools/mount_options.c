@@ -14,6 +14,14 @@ static int set_flag(struct mount_options *options, const struct mount_option *ro
 	return 0;
 }
 
+/* Of an option and its contrary the last one counts. */
+static int clear_flag(struct mount_options *options, const struct mount_option *row, const char *value)
+{
+	(void)value;
+	*(bool *)((char *)options + row->offset) = false;
+	return 0;
+}
+
 static int set_text(struct mount_options *options, const struct mount_option *row, const char *value)
 {
 	if (!*value)
@@ -102,6 +110,13 @@ static int pass_on(struct mount_options *options, const struct mount_option *row
 	return 0;
 }
 
+/* The kernel's part of a mount could be changed, ours could not. */
+static int refuse_remount(struct mount_options *options, const struct mount_option *row, const char *value)
+{
+	(void)options, (void)row, (void)value;
+	return EBUSY;
+}
+
 static int ignore(struct mount_options *options, const struct mount_option *row, const char *value)
 {
 	(void)options, (void)row, (void)value;
@@ -122,20 +137,35 @@ const struct mount_option mount_option_rows[] = {
 	{"scratch", "SIZE", "bytes of all scratch files, K, M or G (default: 1G)", set_bytes,
 		MEMBER(scratch)},
 	{"trace", "FILE", "append a JSON line to FILE for each call of the engine", set_text, MEMBER(trace)},
-	{"nodev", NULL, NULL, ignore, 0},
-	{"nosuid", NULL, NULL, ignore, 0},
+	{"rw", NULL, NULL, clear_flag, MEMBER(read_only)},
+	{"async", NULL, NULL, clear_flag, MEMBER(sync)},
 	{"noexec", NULL, NULL, pass_on, 0},
-	{"exec", NULL, NULL, ignore, 0},
+	{"exec", NULL, NULL, pass_on, 0},
 	{"noatime", NULL, NULL, pass_on, 0},
-	{"nodiratime", NULL, NULL, pass_on, 0},
+	{"atime", NULL, NULL, pass_on, 0},
 	{"dirsync", NULL, NULL, pass_on, 0},
-	{"default_permissions", NULL, NULL, ignore, 0},
-	{"rw", NULL, NULL, ignore, 0},
+	{"remount", NULL, NULL, refuse_remount, 0},
+	{"nodev", NULL, NULL, ignore, 0},
 	{"dev", NULL, NULL, ignore, 0},
+	{"nosuid", NULL, NULL, ignore, 0},
 	{"suid", NULL, NULL, ignore, 0},
-	{"async", NULL, NULL, ignore, 0},
-	{"atime", NULL, NULL, ignore, 0},
+	{"default_permissions", NULL, NULL, ignore, 0},
+	{"diratime", NULL, NULL, ignore, 0},
+	{"nodiratime", NULL, NULL, ignore, 0},
 	{"relatime", NULL, NULL, ignore, 0},
+	{"norelatime", NULL, NULL, ignore, 0},
+	{"strictatime", NULL, NULL, ignore, 0},
+	{"nostrictatime", NULL, NULL, ignore, 0},
+	{"lazytime", NULL, NULL, ignore, 0},
+	{"nolazytime", NULL, NULL, ignore, 0},
+	{"iversion", NULL, NULL, ignore, 0},
+	{"noiversion", NULL, NULL, ignore, 0},
+	{"mand", NULL, NULL, ignore, 0},
+	{"nomand", NULL, NULL, ignore, 0},
+	{"silent", NULL, NULL, ignore, 0},
+	{"loud", NULL, NULL, ignore, 0},
+	{"symfollow", NULL, NULL, ignore, 0},
+	{"nosymfollow", NULL, NULL, ignore, 0},
 	{"defaults", NULL, NULL, ignore, 0},
 	{"auto", NULL, NULL, ignore, 0},
 	{"noauto", NULL, NULL, ignore, 0},
@@ -175,11 +205,16 @@ static bool read_one(struct mount_options *options, char *text)
 		command_failed("mount option '%s' takes %s value", text, row->argument ? "a" : "no");
 		return false;
 	}
-	if (row->set(options, row, value)) {
+	switch (row->set(options, row, value)) {
+	case 0:
+		return true;
+	case EBUSY:
+		command_failed("mount option '%s': the options of a mount stay: unmount it first", text);
+		return false;
+	default:
 		command_failed("mount option '%s': bad value '%s'", text, value ? value : "");
 		return false;
 	}
-	return true;
 }
 
 bool mount_options_read(struct mount_options *options, char *text)
