@@ -268,6 +268,30 @@ static void store(struct fs *fs, struct fs_handle *handle, struct fuse_file_info
 }
 
 /*
+ * Who wrote may have left a shorter size in the kernel than the text has, and splice(2), sendfile(2) and
+ * copy_file_range(2) would end there without asking. A byte stored at the end makes it long enough; one that
+ * is too long does no harm. With the nodes' lock held, so that nobody opens the file meanwhile to change it:
+ * as long as this handle is the only one, and unanswered, no page is locked that could be waited for.
+ */
+static void lengthen(struct fs *fs, const struct fs_handle *handle)
+{
+	struct fs_node *node = handle->node;
+	struct fuse_notify_store_out body = {.nodeid = fs_number_of(fs, node), .size = 1};
+	struct map_attr attr;
+	size_t length;
+	char last;
+
+	if (handle->writes || !node->unsized || node->handles > 1)
+		return;
+	map_file_attr(handle->file, &attr);
+	if (!attr.size)
+		return;
+	body.offset = attr.size - 1;
+	if (!map_file_read(handle->file, body.offset, &last, 1, &length) && length == 1)
+		(void)fs_transport_notify(fs, FUSE_NOTIFY_STORE, &body, sizeof body, &last, 1);
+}
+
+/*
  * Ties an open file to its node. A file holds its own version of the text, so a node that meanwhile shows
  * another one only costs the handle the page cache; nobody else's handle on it, and it comes up to date.
  */
@@ -302,6 +326,7 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 	if (node->attached)
 		fs_node_touch(&fs->nodes, node);
 	stores = begin_store(handle);
+	lengthen(fs, handle);
 	tell_open(handle, fi);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	if (stores)

@@ -2,6 +2,7 @@
 import ctypes, errno, json, os, sys, time
 
 mnt = os.environ["mnt"] + "/"
+work = os.environ.get("work")
 libc = ctypes.CDLL(None, use_errno=True)
 NOREPLACE, EXCHANGE = 1, 2
 failures = 0
@@ -24,6 +25,24 @@ def call(function, path, *rest, **named):
         return "ok" if result is None else result
     except OSError as error:
         return errno.errorcode[error.errno]
+
+
+def did(function, *arguments):
+    """The same of a call that takes no path."""
+    try:
+        result = function(*arguments)
+        return "ok" if result is None else result
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+
+def closed(fd):
+    return did(os.close, fd)
+
+
+def fails(result):
+    """Of a call of the C library."""
+    return "ok" if result >= 0 else errno.errorcode[ctypes.get_errno()].replace("ENOTSUP", "EOPNOTSUPP")
 
 
 def rename(old, new, flags=0):
