@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
+#include <unistd.h>
 
 void fs_size_told(struct fs_node *node)
 {
@@ -119,6 +120,22 @@ void fs_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, error);
 	else
 		reply_attributes(req, fs, node, true);
+}
+
+/*
+ * access(2) on a mount that is its caller's alone: where others are let in the kernel itself judges by owner
+ * and mode. Nothing here is a program, and what cannot be opened for writing is not writable to root either.
+ */
+void fs_op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct fs *fs = fs_of(req);
+	struct fs_node *node = fs_node_of(fs, ino);
+	bool denied;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	denied = (mask & X_OK && !node->directory) || (mask & W_OK && !node->writable);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	fuse_reply_err(req, denied ? EACCES : 0);
 }
 
 /* A size set by name: open, truncate, close. */

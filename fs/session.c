@@ -38,6 +38,7 @@ static const struct fuse_lowlevel_ops operations = {
 	.forget_multi = fs_op_forget_multi,
 	.getattr = fs_op_getattr,
 	.setattr = fs_op_setattr,
+	.access = fs_op_access,
 	.statfs = fs_op_statfs,
 	.opendir = fs_op_opendir,
 	.readdir = fs_op_readdir,

@@ -107,6 +107,7 @@ void fs_op_lookup(fuse_req_t, fuse_ino_t, const char *);
 void fs_op_forget(fuse_req_t, fuse_ino_t, uint64_t);
 void fs_op_forget_multi(fuse_req_t, size_t, struct fuse_forget_data *);
 void fs_op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void fs_op_access(fuse_req_t req, fuse_ino_t ino, int mask);
 void fs_op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int, struct fuse_file_info *);
 void fs_op_statfs(fuse_req_t, fuse_ino_t);
 void fs_op_opendir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
