@@ -7,13 +7,17 @@ fi
 if [ -z "${MOUNTING_WITHIN-}" ]; then
   MOUNTING_WITHIN=1 exec unshare -m bash "$0"
 fi
+# The mounts of others came along; from here they would not end when their owners unmount them.
+umount -l -a -t fuse.dynamount
 . "$TESTS/lib.sh" || exit 1
 
-# mount(8) looks for dynamount in the usual places only
+# mount(8) looks for dynamount in the usual places only. Other users come to it, and to their mountpoints.
 mkdir "$work/bin" "$work/dev"
 chmod 711 "$work"
 cp "$DYNAMOUNT" "$work/bin/dynamount"
-mount --bind "$work/bin" /usr/local/bin || exit 1
+cp -a /etc "$work/etc"
+trap 'umount -l "$work/dev" 2>/dev/null; cleanup' EXIT
+{ mount --bind "$work/bin" /usr/local/bin && mount --bind "$work/etc" /etc; } || exit 1
 DYNAMOUNT=/usr/local/bin/dynamount
 export PATH=/usr/local/bin:$PATH
 
@@ -82,12 +86,11 @@ stop
 
 spaced="$work/stores, old" place="$work/all tables, here"
 mkdir "$place"
-cat >"$work/fstab" <<END
+cat >/etc/fstab <<END
 # a space is \\040
 ${spaced// /\\040}  ${place// /\\040}  fuse.dynamount  auto,nofail,_netdev,noexec,uid=12,x-systemd.automount  0  0
 $store  $mnt  fuse.dynamount  noauto,ro  0  0
 END
-mount --bind "$work/fstab" /etc/fstab
 check "mount -a" mount -a -t fuse.dynamount
 same "mount -a" rw,nosuid,nodev,noexec,relatime,user_id=0,group_id=0 "$(shown "$place")"
 same "its source" "$spaced" "$(findmnt -no SOURCE "$place")"
@@ -98,8 +101,7 @@ check "mount MOUNTPOINT" mount "$mnt"
 same "ro" ro,nosuid,nodev,relatime,user_id=0,group_id=0 "$(shown "$mnt")"
 check "an item" test -e "$mnt/Users/ada.json"
 away
-check "umount -a" umount -a -t fuse.dynamount -O uid=12
-[ -z "$(shown "$place")" ] || away "$place"
+away "$place"
 check "mount SOURCE" mount "$spaced"
 refused "remount" mount -o remount,ro "$place"
 check "by the kernel alone" mount -i -o remount,ro "$place"
@@ -185,9 +187,7 @@ check "root is not let in" grep -q 'Permission denied' <(ls "$own" 2>&1)
 pid=$(as nobody jq .pid "$own/.status")
 check "fusermount3 -u" as nobody fusermount3 -u "$own"
 poll "the process ends" gone "$pid"
-grep -v user_allow_other /etc/fuse.conf >"$work/fuse.conf" 2>/dev/null
-[ -e /etc/fuse.conf ] || { touch /etc/fuse.conf 2>/dev/null && trap 'rm -f /etc/fuse.conf; cleanup' EXIT; }
-mount --bind "$work/fuse.conf" /etc/fuse.conf
+: >/etc/fuse.conf
 check "allow_other is not his" grep -q user_allow_other <(as nobody dynamount "$work/user/store" "$own" -o allow_other 2>&1)
 same "nothing is mounted" "" "$(shown "$own")"
 echo user_allow_other >>/etc/fuse.conf
