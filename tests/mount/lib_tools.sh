@@ -13,6 +13,7 @@
 # A case begins with its name at the margin. Its fields are indented, and all but `run` may be absent:
 #   given   COMMAND      before the writes are watched; lines of the same field add up
 #   run     COMMAND      in bash, in the mountpoint, without input
+#   +       MORE         of the line of `run` before it
 #   exit    STATUS       0 if absent; `fails`: any but 0
 #   says    PATTERN      of stderr, which is empty if absent
 #   prints  LINE         of stdout, which may be anything if absent
@@ -20,10 +21,11 @@
 #   gone    NAME         is no longer there
 #   left    PATTERN …    scratch files that may be there afterwards. There are no others
 #   writes  PATTERN …    what the engine was told of items and tables, in order; nothing if absent
-#   scratch PATTERN      the same of scratch files, `*`: whatever
+#   scratch PATTERN      the same of scratch files; writes of one file after each other count once
 #   bad     KIND …       the refusals to try; `none`, or of `key text large`, which is what is tried if absent
 # PATTERN is bash's. A write is OPERATION:TABLE/KEY, then `>KEY` of a move or `>FILE` of what was kept as a scratch file,
-# `<FILE` of the scratch file that was put, `?CONDITION`, and `!ERROR` if it was refused.
+# `<FILE` of the scratch file that was put, `=` if the item was that already, `?CONDITION`, and
+# `!ERROR` if it was refused.
 #
 # A command that uses $doc (the path of a document for Users/alice), $edit (of a file with one `s/…/…/` that edits it)
 # or $filter (for jq) runs again with such as break a rule: of another key, no JSON, or over 400 KB. Then it must fail,
@@ -72,7 +74,7 @@ tools_start() {
   orders_definition="{\"KeySchema\":[$(key_part customer HASH),$(key_part date RANGE)],
     \"AttributeDefinitions\":[$(attribute customer),$(attribute date)]}"
   inputs=$work/inputs
-  export tmp=$work/tmp HOME=$work/home TERM=xterm
+  export tmp=$work/tmp HOME=$work/home TERM=linux
   mkdir "$inputs" "$HOME"
   local large
   large=$(head -c 500000 /dev/zero | tr '\0' x)
@@ -104,12 +106,13 @@ trace_reader='def parts: map(to_entries[0].value | tostring) | join("/");
     + if .scratch_to then ">" + .scratch_to else "" end
     + if .keep then ">" + .keep else "" end
     + if .consume then "<" + .consume else "" end
+    + if .unchanged then "=" else "" end
     + if .condition then "?" + .condition else "" end
     + if .result != "ok" then "!" + .result else "" end'
 
 # read_trace: sets writes and scratch to the engine's writes, accepted to those of items that were not refused
 read_trace() {
-  local line
+  local line last=
   writes='' scratch='' accepted=''
   {
     cat "$work/trace"
@@ -117,7 +120,10 @@ read_trace() {
   } >&"${READER[1]}"
   while IFS= read -r -t 20 line <&"${READER[0]}" && [ "$line" != End: ]; do
     case $line in
-      Scratch*) scratch+=${scratch:+ }$line ;;
+      Scratch*)
+        [[ $line == ScratchWrite:* && $line == "$last" ]] || scratch+=${scratch:+ }$line
+        last=$line
+        ;;
       *'!'*) writes+=${writes:+ }$line ;;
       *) writes+=${writes:+ }$line accepted+=${accepted:+ }$line ;;
     esac
@@ -244,6 +250,7 @@ set_field() {
   case $1 in
     item) item[${2%% *}]=${2#* } ;;
     gone) unset "item[$2]" ;;
+    +) field[run]+=" $2" ;;
     given | run | prints) field[$1]=${field[$1]+${field[$1]}$nl}$2 ;;
     writes | scratch | left | bad-scratch | bad-left | bad-writes | bad-gone) field[$1]=${field[$1]+${field[$1]} }$2 ;;
     exit | says | bad | bad-exit | bad-says) field[$1]=$2 ;;
