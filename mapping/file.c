@@ -257,6 +257,7 @@ int map_file_write(struct map_file *file, const struct map_caller *caller, uint6
 	if (!file->ops->write)
 		return EACCES;
 	pthread_mutex_lock(&file->lock);
+	file->unheard = false;
 	int number = file->ops->write(file, caller, offset, bytes, size);
 	pthread_mutex_unlock(&file->lock);
 	return number;
@@ -269,9 +270,17 @@ int map_file_truncate(struct map_file *file, const struct map_caller *caller, ui
 	if (!file->ops->truncate)
 		return EACCES;
 	pthread_mutex_lock(&file->lock);
+	file->unheard = false;
 	int number = file->ops->truncate(file, caller, size);
 	pthread_mutex_unlock(&file->lock);
 	return number;
+}
+
+/* Programs like dd and shred take EINVAL from fsync for "cannot be synced" and go on: who asks next hears it
+ * again. */
+static int repeat_unheard(const struct map_file *file, int number)
+{
+	return number || !file->unheard ? number : EINVAL;
 }
 
 int map_file_flush(struct map_file *file, const struct map_caller *caller)
@@ -279,7 +288,8 @@ int map_file_flush(struct map_file *file, const struct map_caller *caller)
 	if (!file->ops->flush || !map_file_writes(file))
 		return 0;
 	pthread_mutex_lock(&file->lock);
-	int number = file->ops->flush(file, caller);
+	int number = repeat_unheard(file, file->ops->flush(file, caller));
+	file->unheard = false;
 	pthread_mutex_unlock(&file->lock);
 	return number;
 }
@@ -289,7 +299,8 @@ static int commit(struct map_file *file, const struct map_caller *caller)
 	if (!file->ops->sync || !map_file_writes(file))
 		return 0;
 	pthread_mutex_lock(&file->lock);
-	int number = file->ops->sync(file, caller);
+	int number = repeat_unheard(file, file->ops->sync(file, caller));
+	file->unheard = number == EINVAL;
 	pthread_mutex_unlock(&file->lock);
 	return number;
 }

@@ -40,6 +40,7 @@ struct map_file {
 	bool forgone;   /* untouched, nothing comes of the name */
 	bool versioned; /* of a kind whose names exist by what is put */
 	bool refused;
+	bool unheard; /* the last fsync answered EINVAL, and nothing was written or closed since */
 	pthread_mutex_t lock;
 	struct map_attr attr;
 	void *part;  /* the kind's own */

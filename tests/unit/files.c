@@ -83,6 +83,32 @@ static void test_two_objects(void **state)
 	assert_int_equal(error_count(world), 2);
 }
 
+/* Many programs ignore EINVAL from fsync. */
+static void test_close_repeats_fsync(void **state)
+{
+	struct world *world = *state;
+	put_old(world);
+	struct map_file *file = must_open(world, "Users/alice.json", O_WRONLY);
+	assert_int_equal(write_at(file, 0, "garbage"), 0);
+	assert_int_equal(map_file_sync(file, &alice), EINVAL);
+	assert_int_equal(map_file_sync(file, &alice), EINVAL);
+	assert_int_equal(map_file_flush(file, &alice), EINVAL);
+	assert_int_equal(map_file_flush(file, &alice), 0);
+	assert_int_equal(error_count(world), 1);
+	/* What is written in between counts, not what was. */
+	assert_int_equal(write_at(file, 0, "[]"), 0);
+	assert_int_equal(map_file_sync(file, &alice), EINVAL);
+	assert_int_equal(map_file_truncate(file, &alice, 0), 0);
+	assert_int_equal(map_file_flush(file, &alice), 0);
+	assert_int_equal(write_at(file, 0, "{\"v\":"), 0);
+	assert_int_equal(map_file_sync(file, &alice), EINVAL);
+	assert_int_equal(write_at(file, 5, "8}"), 0);
+	assert_int_equal(map_file_flush(file, &alice), 0);
+	assert_int_equal(map_file_release(file, &alice), 0);
+	assert_cat(world, "Users/alice.json", "{\n  \"id\": \"alice\",\n  \"v\": 8\n}\n");
+	assert_int_equal(error_count(world), 3);
+}
+
 static void test_unfinished(void **state)
 {
 	struct world *world = *state;
@@ -963,6 +989,7 @@ int main(void)
 		TEST(every_piece_size),
 		TEST(old_until_complete),
 		TEST(two_objects),
+		TEST(close_repeats_fsync),
 		TEST(unfinished),
 		TEST(refused),
 		TEST(refused_new_name),
