@@ -16,7 +16,7 @@
 #   +       MORE         of the line of `run` before it
 #   exit    STATUS       0 if absent; `fails`: any but 0
 #   says    PATTERN      of stderr, which is empty if absent
-#   prints  LINE         of stdout, which may be anything if absent
+#   prints  LINE         of stdout, from here with its spaces; it may print anything if absent
 #   item    NAME JSON    an item afterwards, compact. Every other one is as it was before
 #   gone    NAME         is no longer there
 #   left    PATTERN …    scratch files that may be there afterwards. There are no others
@@ -260,7 +260,7 @@ set_field() {
 
 # cases: runs the table on standard input. With ONLY set: those whose name has it.
 cases() {
-  local line begun=0
+  local line key value begun=0
   name=
   field=()
   restore_items
@@ -269,6 +269,7 @@ cases() {
       '' | '#'*) ;;
       ' '*)
         read -r key value <<<"$line"
+        [ "$key" != prints ] || value=${line:10}
         set_field "$key" "$value"
         ;;
       *)

@@ -144,7 +144,7 @@ cp -r of a partition out and in
 
 cp -a of a table out and over itself
   run     cp -a Users "$tmp/" && cp -a "$tmp/Users" .
-  writes  *PutItem:Users/alice SetTimes:Users/alice*
+  writes  *PutItem:Users/alice= SetTimes:Users/alice*
 
 cp -a of a table within the mount
   run     cp -a Orders Orders2 && diff -r Orders Orders2 && rm -r Orders2
@@ -229,6 +229,11 @@ dd conv=notrunc of garbage into the middle
   exit    1
   says    dd: *Invalid argument*
 
+dd conv=notrunc,fsync of garbage into the middle
+  run     printf '}}' | dd of=Users/alice.json bs=1 seek=4 conv=notrunc,fsync status=none
+  exit    1
+  says    dd: *Invalid argument
+
 sponge
   run     jq -c "$filter" Users/alice.json | sponge Users/alice.json
   item    Users/alice {"id":"alice","age":42}
@@ -266,7 +271,7 @@ jq > mktemp elsewhere && mv
 
 jq over what it reads
   run     jq . Users/alice.json >Users/alice.json
-  writes  PutItem:Users/alice
+  writes  PutItem:Users/alice=
 
 jq over what it reads, from the same text
   run     jq "$filter" <<<"$(<Users/alice.json)" >Users/alice.json
@@ -404,5 +409,76 @@ ln -sf over an item
 
 chmod, chown, chgrp
   run     chmod 600 Users/alice.json && chown 0:0 Users/alice.json && chgrp 0 Users && chmod -R a+rX .
+
+setfacl, getfacl
+  run     getfacl -c Users/alice.json | head -n 1; setfacl -m u:0:r Users/alice.json
+  exit    1
+  says    setfacl: *Operation not supported
+  prints  user::rw-
+
+chattr
+  run     chattr +i Users/alice.json
+  exit    1
+  says    chattr: *
+
+# ---- Less usual
+
+cp -l, cp -s
+  run     cp -l Users/alice.json Users/carol.json; cp -s alice.json Users/carol.json
+  exit    1
+  says    cp: cannot create *Operation not permitted*cp: *
+
+mv -b
+  given   cp "$doc" "$tmp/alice.json"
+  run     mv -b "$tmp/alice.json" Users/ && grep -c 41 Users/alice.json~
+  prints  1
+  item    Users/alice {"id":"alice","age":42}
+  left    Users/alice.json~
+  writes  DeleteItem:Users/alice>alice.json~ PutItem:Users/alice?if_absent SetTimes:Users/alice
+  bad-writes DeleteItem:Users/alice>alice.json~ PutItem:Users/alice<alice.json~
+  bad-gone Users/alice
+  bad-left Users/alice.json~
+
+cp --sparse=always, cp --preserve=all
+  run     cp --sparse=always --preserve=all "$doc" Users/alice.json
+  item    Users/alice {"id":"alice","age":42}
+  writes  PutItem:Users/alice SetTimes:Users/alice
+  bad-says cp: *
+
+gzip and back
+  run     gzip Users/alice.json && ls Users/alice.json.gz && gunzip Users/alice.json.gz
+  prints  Users/alice.json.gz
+  scratch *
+  writes  *DeleteItem:Users/alice PutItem:Users/alice*
+
+shred
+  run     shred -n 1 Users/alice.json
+  exit    1
+  says    shred: *
+
+fallocate
+  run     fallocate -l 4096 Users/alice.json
+  exit    1
+  says    fallocate: *
+
+sync of a file
+  run     sync Users/alice.json Users
+
+python -m json.tool
+  run     python3 -m json.tool "$doc" Users/alice.json
+  item    Users/alice {"id":"alice","age":42}
+  writes  PutItem:Users/alice
+  bad-says *
+
+curl -o
+  run     curl -sS -o Users/alice.json "file://$doc"
+  item    Users/alice {"id":"alice","age":42}
+  writes  PutItem:Users/alice
+  bad-says curl: *
+
+mkdir -p, rmdir
+  run     mkdir -p Orders/bob/ Orders/alice && rmdir Orders/bob; rmdir Orders/alice
+  exit    1
+  says    rmdir: failed to remove 'Orders/alice': Directory not empty
 TABLE
 finish
