@@ -25,7 +25,7 @@
 #   bad     KIND …       the refusals to try; `none`, or of `key text large`, which is what is tried if absent
 # PATTERN is bash's. A write is OPERATION:TABLE/KEY, then `>KEY` of a move or `>FILE` of what was kept as a scratch file,
 # `<FILE` of the scratch file that was put, `=` if the item was that already, `?CONDITION`, and
-# `!ERROR` if it was refused.
+# `!ERROR` if it was refused, `!absent` if there was nothing to delete.
 #
 # A command that uses $doc (the path of a document for Users/alice), $edit (of a file with one `s/…/…/` that edits it)
 # or $filter (for jq) runs again with such as break a rule: of another key, no JSON, or over 400 KB. Then it must fail,
@@ -108,7 +108,7 @@ trace_reader='def parts: map(to_entries[0].value | tostring) | join("/");
     + if .consume then "<" + .consume else "" end
     + if .unchanged then "=" else "" end
     + if .condition then "?" + .condition else "" end
-    + if .result != "ok" then "!" + .result else "" end'
+    + if .result != "ok" then "!" + .result elif .existed == false then "!absent" else "" end'
 
 # read_trace: sets writes and scratch to the engine's writes, accepted to those of items that were not refused
 read_trace() {
@@ -193,7 +193,7 @@ run_command() {
   fi
   : >"$work/trace"
   status=0
-  (cd "$mnt" && exec timeout 60 bash -c "${field[run]}") >"$work/printed" 2>"$work/said" </dev/null || status=$?
+  (cd "$mnt" && exec timeout 120 bash -c "${field[run]}") >"$work/printed" 2>"$work/said" </dev/null || status=$?
   poll "$name: closed" all_closed
   read_trace
 }
