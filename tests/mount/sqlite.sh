@@ -1,0 +1,84 @@
+# A database in a scratch file: sqlite3 with its rollback journal, locks between processes, and what a killed writer leaves.
+. "$TESTS/lib.sh" || exit 1
+
+start
+t=$mnt/Users
+mkdir "$t"
+printf '{"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}]}' \
+  >"$t/.table.json"
+echo '{"age": 41}' >"$t/alice.json"
+db=$t/.cache.db
+sql() { sqlite3 -batch -cmd '.timeout 20000' "$db" "$@"; }
+
+# every way of keeping a journal; the same database on another filesystem says the same
+work_out() {
+  cat <<SQL
+PRAGMA journal_mode=$1;
+CREATE TABLE words(id INTEGER PRIMARY KEY, word TEXT UNIQUE, n INTEGER);
+WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 3000)
+INSERT INTO words SELECT i, 'word' || (i * 7919 % 10007), i % 97 FROM c;
+CREATE INDEX by_n ON words(n);
+BEGIN; DELETE FROM words WHERE n < 10; ROLLBACK;
+BEGIN; UPDATE words SET word = word || 'x' WHERE n = 11; COMMIT;
+DELETE FROM words WHERE n = 12;
+VACUUM;
+SELECT count(*), sum(n), sum(length(word)) FROM words;
+SELECT word FROM words WHERE n = 11 ORDER BY word LIMIT 3;
+PRAGMA integrity_check;
+SQL
+}
+for journal in delete truncate persist memory; do
+  rm -f "$db"* "$work/other.db"*
+  work_out $journal | sqlite3 -batch "$work/other.db" >"$work/expected"
+  check "$journal" grep -q "^ok$" "$work/expected"
+  same "$journal" "$(cat "$work/expected")" "$(work_out $journal | sql)"
+  check "$journal: the same bytes" cmp "$work/other.db" "$db"
+  [ $journal = persist ] || same "$journal: no journal is left" "" "$(find "$t" -name '*-journal' -size +0)"
+done
+
+# several processes at once
+rm -f "$db"*
+sql 'CREATE TABLE counter(n); INSERT INTO counter VALUES(0);'
+writers=
+for _ in 1 2 3; do
+  (for _ in $(seq 20); do sql 'UPDATE counter SET n = n + 1;' || exit 1; done) &
+  writers="$writers $!"
+done
+for writer in $writers; do wait "$writer" || fail "a writer"; done
+same "three writers" 60 "$(sql 'SELECT n FROM counter;')"
+
+# a transaction under way: its lock is seen by others, and it is rolled back whether its process dies or the mount does
+transaction() {
+  python3 - "$db" "$work/underway" <<'PYTHON'
+import signal, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 5")
+db.execute("BEGIN EXCLUSIVE")
+db.execute("UPDATE counter SET n = 0")
+db.execute("CREATE TABLE spilled(text)")
+db.executemany("INSERT INTO spilled VALUES(?)", [("x" * 900,)] * 300)
+open(sys.argv[2], "w").write("y")
+signal.pause()
+PYTHON
+}
+for end in process mount; do
+  rm -f "$work/underway"
+  transaction 2>/dev/null &
+  poll "under way" test -s "$work/underway"
+  victim=$(pgrep -P $! python3 || echo $!)
+  check "$end: a hot journal" test -s "$db-journal"
+  said=$(sqlite3 -batch "$db" 'UPDATE counter SET n = 5;' 2>&1) && fail "$end: a locked database was written"
+  [[ $said == *"locked"* ]] || fail "$end: a locked database: $said"
+  [ $end = process ] || die
+  kill -9 "$victim"
+  wait $! 2>/dev/null
+  [ $end = process ] || start
+  same "$end: rolled back" 60 "$(sql 'SELECT n FROM counter;')"
+  same "$end: sound" ok "$(sql 'PRAGMA integrity_check;')"
+  same "$end: the tables" counter "$(sql '.tables' | xargs)"
+done
+same "the item beside it" 41 "$(jq .age "$t/alice.json")"
+same "is the only one" 1 "$(jq .ItemCount "$t/.status.json")"
+check "moved out" mv "$db" "$work/moved.db"
+same "moved out" 60 "$(sqlite3 "$work/moved.db" 'SELECT n FROM counter;')"
+finish
