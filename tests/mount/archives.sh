@@ -185,8 +185,9 @@ while read -r tool bad status fate; do
 done < <(grep . <<<"$refusing")
 
 # rsync: a second run has nothing to do, -c finds what times do not tell, --delete removes, each change is one put.
-rsync_in() { rsync -ai --omit-dir-times "$@" "$out/Parts/" "$mnt/Parts/"; }
-rsync_out() { rsync -ai --omit-dir-times "$@" "$mnt/Parts/" "$out/Parts/"; }
+# By itself rsync compares whole seconds; here, nanoseconds.
+rsync_in() { rsync -ai --modify-window=-1 --omit-dir-times "$@" "$out/Parts/" "$mnt/Parts/"; }
+rsync_out() { rsync -ai --modify-window=-1 --omit-dir-times "$@" "$mnt/Parts/" "$out/Parts/"; }
 same "rsync out" 57 "$(rsync_out | grep -c '^>f')"
 same "rsync out again" "" "$(rsync_out)"
 same "rsync out again, -n -c" "" "$(rsync_out -nc --delete)"
