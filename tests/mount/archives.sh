@@ -192,7 +192,7 @@ same "rsync out" 57 "$(rsync_out | grep -c '^>f')"
 same "rsync out again" "" "$(rsync_out)"
 same "rsync out again, -n -c" "" "$(rsync_out -nc --delete)"
 same "rsync in: nothing to do" "" "$(rsync_in -c --delete)"
-for how in "" --inplace "--inplace --no-whole-file" --no-whole-file; do
+for how in "" --inplace "--inplace --no-whole-file" --no-whole-file --delay-updates; do
   item=$out/Parts/alice/1.json
   sed -i 's/"n": [0-9]*/"n": 7'"$RANDOM"'/' "$item"
   touch -d @1234567890.5 "$item"
