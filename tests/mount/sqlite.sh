@@ -1,4 +1,4 @@
-# A database in a scratch file: sqlite3 with its rollback journal, locks between processes, and what a killed writer leaves.
+# A database in a scratch file: sqlite3 with its rollback journal and with a write-ahead log, locks between processes, and what a killed writer leaves.
 . "$TESTS/lib.sh" || exit 1
 
 start
@@ -27,7 +27,7 @@ SELECT word FROM words WHERE n = 11 ORDER BY word LIMIT 3;
 PRAGMA integrity_check;
 SQL
 }
-for journal in delete truncate persist memory; do
+for journal in delete truncate persist memory wal; do
   rm -f "$db"* "$work/other.db"*
   work_out $journal | sqlite3 -batch "$work/other.db" >"$work/expected"
   check "$journal" grep -q "^ok$" "$work/expected"
@@ -36,18 +36,7 @@ for journal in delete truncate persist memory; do
   [ $journal = persist ] || same "$journal: no journal is left" "" "$(find "$t" -name '*-journal' -size +0)"
 done
 
-# several processes at once
-rm -f "$db"*
-sql 'CREATE TABLE counter(n); INSERT INTO counter VALUES(0);'
-writers=
-for _ in 1 2 3; do
-  (for _ in $(seq 20); do sql 'UPDATE counter SET n = n + 1;' || exit 1; done) &
-  writers="$writers $!"
-done
-for writer in $writers; do wait "$writer" || fail "a writer"; done
-same "three writers" 60 "$(sql 'SELECT n FROM counter;')"
-
-# a transaction under way: its lock is seen by others, and it is rolled back whether its process dies or the mount does
+# a transaction under way: its text is partly in the file or in the log
 transaction() {
   python3 - "$db" "$work/underway" <<'PYTHON'
 import signal, sqlite3, sys
@@ -61,21 +50,36 @@ open(sys.argv[2], "w").write("y")
 signal.pause()
 PYTHON
 }
-for end in process mount; do
-  rm -f "$work/underway"
-  transaction 2>/dev/null &
-  poll "under way" test -s "$work/underway"
-  victim=$(pgrep -P $! python3 || echo $!)
-  check "$end: a hot journal" test -s "$db-journal"
-  said=$(sqlite3 -batch "$db" 'UPDATE counter SET n = 5;' 2>&1) && fail "$end: a locked database was written"
-  [[ $said == *"locked"* ]] || fail "$end: a locked database: $said"
-  [ $end = process ] || die
-  kill -9 "$victim"
-  wait $! 2>/dev/null
-  [ $end = process ] || start
-  same "$end: rolled back" 60 "$(sql 'SELECT n FROM counter;')"
-  same "$end: sound" ok "$(sql 'PRAGMA integrity_check;')"
-  same "$end: the tables" counter "$(sql '.tables' | xargs)"
+for journal in delete wal; do
+  # several processes at once, each reading while others write
+  rm -f "$db"*
+  sql "PRAGMA journal_mode=$journal; CREATE TABLE counter(n); INSERT INTO counter VALUES(0);" >/dev/null
+  writers=
+  for _ in 1 2 3; do
+    (for _ in $(seq 20); do sql 'UPDATE counter SET n = n + 1; SELECT n FROM counter;' || exit 1; done) >/dev/null &
+    writers="$writers $!"
+  done
+  for writer in $writers; do wait "$writer" || fail "$journal: a writer"; done
+  same "$journal: three writers" 60 "$(sql 'SELECT n FROM counter;')"
+
+  # others see its lock, and it is rolled back whether its process dies or the mount does
+  for end in process mount; do
+    what="$journal, the end of the $end"
+    rm -f "$work/underway"
+    transaction 2>/dev/null &
+    poll "$what: under way" test -s "$work/underway"
+    victim=$(pgrep -P $! python3 || echo $!)
+    check "$what: what it has written" test -s "$db-$([ $journal = wal ] && echo wal || echo journal)"
+    said=$(sqlite3 -batch "$db" 'UPDATE counter SET n = 5;' 2>&1) && fail "$what: a locked database was written"
+    [[ $said == *"locked"* ]] || fail "$what: a locked database: $said"
+    [ $end = process ] || die
+    kill -9 "$victim"
+    wait $! 2>/dev/null
+    [ $end = process ] || start
+    same "$what: rolled back" 60 "$(sql 'SELECT n FROM counter;')"
+    same "$what: sound" ok "$(sql 'PRAGMA integrity_check;')"
+    same "$what: the tables" counter "$(sql '.tables' | xargs)"
+  done
 done
 same "the item beside it" 41 "$(jq .age "$t/alice.json")"
 same "is the only one" 1 "$(jq .ItemCount "$t/.status.json")"
