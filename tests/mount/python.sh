@@ -213,8 +213,12 @@ with tempfile.NamedTemporaryFile("w+", dir=mnt + "Users", prefix="tmp") as f:
     f.flush()
     same("NamedTemporaryFile", "not a document", open(f.name).read())
 same("nothing is left", [".table.json", "alice.json"], sorted(names("Users")))
-# without a name: refused as by filesystems that cannot
+# without a name: refused as by filesystems that cannot, and Python makes one that it removes at once
 same("O_TMPFILE", "ENOTSUP", call(os.open, "Users", os.O_TMPFILE | os.O_RDWR, 0o600))
+with tempfile.TemporaryFile("w+", dir=mnt + "Users") as f:
+    f.write("gone at once")
+    f.seek(0)
+    same("TemporaryFile", ("gone at once", [".table.json", "alice.json"]), (f.read(), sorted(names("Users"))))
 
 # ---- pathlib and scandir
 
