@@ -50,6 +50,14 @@ quietly "reset" git reset -q
 clean "a new index"
 touch "$t/a/1.json"
 clean "touched"
+# a change that the size does not tell, of an item that is older than the index
+touch -d 2001-01-01 "$t/b/3.json"
+clean "dated"
+echo '{"v": 9, "x": 3}' >"$t/b/3.json"
+same "the same size" " M Parts/b/3.json" "$(git status --porcelain)"
+quietly "checkout" git checkout -q -- .
+clean "checked out"
+same "as before" "$one" "$(tree)"
 
 # diff and status of changed, removed, new items; stash and back
 echo '{"v": 2}' >"$t/a/1.json"
