@@ -1,6 +1,11 @@
-# Editors: whole saves, in their various ways, and saves that are refused. Above /tmp some make no backups: they are told to.
+# Editors: whole saves, in their various ways, and saves that are refused. Below /tmp some make no backups of their own
+# accord: they are told to.
 . "$TESTS/lib.sh" || exit 1
 . "$TESTS/lib_tools.sh" || exit 1
+
+vim_as_usual() {
+  vim -u "$HOME/.vimrc" -i NONE "$@"
+}
 
 # vim_edit EDIT OPTION…: with status 1 and a message if the save fails
 vim_edit() {
@@ -25,10 +30,11 @@ at_terminal() {
   shift
   python3 "$TESTS/tools_pty.py" "$@" >"$tmp/screen" && grep -q "$saved" "$tmp/screen" || { cat "$tmp/screen" >&2 && false; }
 }
-export -f vim_edit emacs_replace at_terminal
+export -f vim_as_usual vim_edit emacs_replace at_terminal
 export TESTS
 
 tools_start
+printf 'source $VIMRUNTIME/defaults.vim\nset backupskip=\n' >"$HOME/.vimrc"
 cases <<'TABLE'
 
 # ---- vim
@@ -44,12 +50,11 @@ vim
   bad-writes DeleteItem:Users/alice>alice.json~ PutItem:Users/alice<alice.json~
 
 vim with its defaults
-  run     vim_edit "$edit"
+  run     vim_edit "$edit" -u "$HOME/.vimrc"
   item    Users/alice {"id":"alice","age":42}
-  writes  PutItem:Users/alice
+  writes  DeleteItem:Users/alice>alice.json~ PutItem:Users/alice
   scratch *
-  bad-writes PutItem:Users/alice=
-  bad-left Users/alice.json~
+  bad-writes DeleteItem:Users/alice>alice.json~ PutItem:Users/alice<alice.json~
 
 vim, backupcopy=yes
   run     vim_edit "$edit" -u NONE -N --cmd 'set backupcopy=yes'
@@ -79,12 +84,65 @@ vim, backup
   bad-left Users/alice.json~
 
 vim at a terminal
-  run     at_terminal 'B written' vim -u DEFAULTS -i NONE Users/alice.json --
+  run     at_terminal 'B written' vim -u "$HOME/.vimrc" -i NONE Users/alice.json --
   +         41 ":%!cat $doc\r" filtered ':w\r' 'written|E[0-9]+:' '\r:qa!\r'
   item    Users/alice {"id":"alice","age":42}
-  writes  PutItem:Users/alice
+  writes  DeleteItem:Users/alice>alice.json~ PutItem:Users/alice
   scratch *
   bad-says *E514: Write error*
+  bad-writes DeleteItem:Users/alice>alice.json~ PutItem:Users/alice<alice.json~
+
+vim, a new item
+  run     vim_as_usual -es Users/carol.json -c 'call setline(1, "{}")' -c wq
+  item    Users/carol {"id":"carol"}
+  writes  PutItem:Users/carol
+  scratch *
+
+vim, a new item that is refused
+  run     vim_as_usual -es Users/carol.json -c 'call setline(1, "{]")' -c w -c 'qa!'
+  exit    1
+  scratch *
+
+vim, through a filter
+  run     vim_as_usual -es Users/alice.json -c '%!jq -c .age=42' -c wq
+  item    Users/alice {"id":"alice","age":42}
+  writes  DeleteItem:Users/alice>alice.json~ PutItem:Users/alice
+  scratch *
+
+vim, saved three times with a backup
+  run     vim_as_usual -es --cmd 'set backup backupcopy=no' Users/alice.json
+  +         -c '%s/41/42/' -c w -c '%s/42/43/' -c w -c '%s/43/44/' -c wq && grep -c 43 Users/alice.json~
+  prints  1
+  item    Users/alice {"id":"alice","age":44}
+  writes  DeleteItem:Users/alice>alice.json~ PutItem:Users/alice DeleteItem:Users/alice>alice.json~ PutItem:Users/alice
+  writes  DeleteItem:Users/alice>alice.json~ PutItem:Users/alice
+  scratch *
+  left    Users/alice.json~
+
+vim, undofile and patchmode
+  run     vim_as_usual -es --cmd 'set undofile undodir=. patchmode=.orig' Users/alice.json -c '%s/41/42/' -c wq
+  run     vim_as_usual -es --cmd 'set undofile undodir=.' Users/alice.json -c undo -c wq
+  run     grep -c 41 Users/alice.json.orig
+  prints  1
+  item    Users/alice {"id":"alice","age":41}
+  writes  DeleteItem:Users/alice>alice.json~ PutItem:Users/alice DeleteItem:Users/alice>alice.json~ PutItem:Users/alice
+  scratch *
+  left    Users/.alice.json.un~ Users/alice.json.orig
+
+vim -r after it was killed
+  run     python3 "$TESTS/tools_pty.py" vim -u "$HOME/.vimrc" -i NONE Users/alice.json --
+  +         41 ':%s/41/42/\r' 42 ':preserve\r' preserved ':!kill -9 $PPID\r' >"$tmp/screen"
+  run     vim_as_usual -es -r Users/alice.json -c wq && rm Users/.alice.json.swp
+  item    Users/alice {"id":"alice","age":42}
+  writes  DeleteItem:Users/alice>alice.json~ PutItem:Users/alice
+  scratch *
+
+ex
+  run     { printf '%%' && cat "$edit" && echo x; } | ex -u "$HOME/.vimrc" -s Users/alice.json
+  item    Users/alice {"id":"alice","age":42}
+  writes  DeleteItem:Users/alice>alice.json~ PutItem:Users/alice
+  scratch *
+  bad-writes DeleteItem:Users/alice>alice.json~ PutItem:Users/alice<alice.json~
 
 # ---- nano
 

@@ -234,6 +234,12 @@ dd conv=notrunc,fsync of garbage into the middle
   exit    1
   says    dd: *Invalid argument
 
+dd, cp and cat of a refused document to a new name
+  run     echo '{"id":"eve"}' >"$tmp/d"; dd if="$tmp/d" of=Users/carol.json status=none; cp "$tmp/d" Users/carol.json
+  run     cat "$tmp/d" >Users/carol.json || ls Users/carol.json
+  exit    2
+  says    dd: *cp: *cat: *No such file or directory
+
 sponge
   run     jq -c "$filter" Users/alice.json | sponge Users/alice.json
   item    Users/alice {"id":"alice","age":42}
@@ -357,6 +363,15 @@ mv of an item out of the mount
   gone    Users/alice
   writes  DeleteItem:Users/alice
 
+mv of several to another table
+  run     mv Users/alice.json Users/bob.json Orders/alice/
+  item    Orders/alice/alice {"customer":"alice","date":"alice","age":41,"id":"alice"}
+  item    Orders/alice/bob {"customer":"alice","date":"bob","age":7,"id":"bob"}
+  gone    Users/alice
+  gone    Users/bob
+  writes  PutItem:Orders/alice/alice?if_absent SetTimes:Orders/alice/alice DeleteItem:Users/alice
+  writes  PutItem:Orders/alice/bob?if_absent SetTimes:Orders/alice/bob DeleteItem:Users/bob
+
 mv between tables, keys disagreeing
   run     mv Users/alice.json Orders/alice/3.json && cat Orders/alice/3.json
   item    Orders/alice/3 {"customer":"alice","date":"3","age":41,"id":"alice"}
@@ -450,6 +465,22 @@ gzip and back
   prints  Users/alice.json.gz
   scratch *
   writes  *DeleteItem:Users/alice PutItem:Users/alice*
+
+xz, bzip2 and back
+  run     xz Users/alice.json && unxz Users/alice.json.xz && bzip2 Users/bob.json && bunzip2 Users/bob.json.bz2
+  scratch *
+  writes  DeleteItem:Users/alice PutItem:Users/alice?if_absent SetTimes:Users/alice DeleteItem:Users/bob
+  writes  PutItem:Users/bob?if_absent SetTimes:Users/bob
+
+sort -u -o over what it reads, which is then no document
+  run     sort -u -o Users/alice.json Users/alice.json
+  exit    2
+  says    sort: *
+
+iconv -o over another item
+  run     iconv -f utf8 -t utf8 -o Users/bob.json Users/alice.json
+  exit    1
+  says    iconv: error while closing output file: Invalid argument
 
 shred
   run     shred -n 1 Users/alice.json
