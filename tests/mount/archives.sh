@@ -38,8 +38,10 @@ same "items" "57 21" "$(files "$mnt/Parts") $(files "$mnt/Numbers")"
 # Each tool copies the directory $1, whose name is the same in both places, below the directory $2.
 copy_cp_a() { cp -a "$1" "$2"; }
 copy_cp_r() { cp -r "$1" "$2"; }
+copy_cp_preserve() { cp -r --preserve=all --sparse=always "$1" "$2"; }
 copy_cp_reflink() { cp -a --reflink=auto "$1" "$2"; }
 copy_rsync() { rsync -a "$1" "$2"; }
+copy_rsync_full() { rsync -aHAXS --numeric-ids --fsync "$1" "$2"; }
 copy_rsync_inplace() { rsync -a --inplace "$1" "$2"; }
 copy_rsync_whole() { rsync -ac --whole-file --delete "$1" "$2"; }
 copy_tar() { tar -C "$(dirname "$1")" --format=posix -cf - "$(basename "$1")" | tar -C "$2" -xf -; }
@@ -75,8 +77,10 @@ copy_bsdtar_safe() {
 tools='
 cp_a ns
 cp_r none
+cp_preserve ns
 cp_reflink ns
 rsync ns
+rsync_full ns
 rsync_inplace ns
 rsync_whole ns
 tar ns
@@ -150,7 +154,7 @@ zip 9 50 removed
 '
 mkdir "$out/Old"
 cp "$mnt/Numbers/.table.json" "$out/Old"
-items() { (cd "$1" && jq -c '[.id, .v, .x]' ?.json); }
+items() { (cd "$1" && jq -c '[.id, .v, .x]' ./?.json); }
 while read -r tool bad status fate; do
   for there in yes no; do
     document='{"id": 77, "v": 3}'

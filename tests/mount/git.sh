@@ -169,7 +169,9 @@ quietly "commit" git commit -qam protected
 for branch in main deletion main; do
   quietly "checkout $branch" git checkout -q $branch
   clean "$branch"
-  same "$branch" "$([ $branch = main ] && echo false || echo true)" "$(jq .DeletionProtectionEnabled "$t/.status.json")"
+  protected=false
+  [ $branch = main ] || protected=true
+  same "$branch" $protected "$(jq .DeletionProtectionEnabled "$t/.status.json")"
 done
 rm -rf "$t"
 same "gone" absent "$(stat "$t" 2>/dev/null || echo absent)"
