@@ -4,6 +4,7 @@
  * that nobody is told of a name that is gone. Memory is bounded whatever the listing's length.
  */
 #include "mapping/directory.h"
+#include "mapping/rename.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -395,6 +396,23 @@ static bool concerns(const char *dir, const char *path, bool deep)
 	if (strlen(dir) == parent && !memcmp(dir, path, parent))
 		return true;
 	return deep && !strncmp(dir, path, length) && (!length || !dir[length] || dir[length] == '/');
+}
+
+void map_dirs_follow(struct map *map, const char *from, const char *to)
+{
+	pthread_mutex_lock(&map->dirs_lock);
+	for (struct map_dir *dir = map->dirs; dir; dir = dir->next) {
+		char *path;
+		if (!map_path_follows(dir->path, from, to, &path))
+			continue;
+		pthread_mutex_lock(&dir->lock);
+		if (path)
+			free(dir->path);
+		dir->path = path ? path : dir->path; /* no memory: it ends where it is */
+		__atomic_add_fetch(&dir->generation, 1, __ATOMIC_RELEASE);
+		pthread_mutex_unlock(&dir->lock);
+	}
+	pthread_mutex_unlock(&map->dirs_lock);
 }
 
 void map_dirs_tell(struct map *map, const char *path, uint64_t version)

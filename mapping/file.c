@@ -4,6 +4,7 @@
  * a table may get its definition while they are open.
  */
 #include "mapping/file.h"
+#include "mapping/rename.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -42,8 +43,57 @@ int map_file_refuse(const struct map_file *file, const struct map_caller *caller
 
 /* ---- Opening ---- */
 
+static void enlist(struct map_file *file)
+{
+	struct map *map = file->map;
+
+	pthread_mutex_lock(&map->files_lock);
+	file->next = map->files;
+	file->link = &map->files;
+	if (file->next)
+		file->next->link = &file->next;
+	map->files = file;
+	pthread_mutex_unlock(&map->files_lock);
+}
+
+static void delist(struct map_file *file)
+{
+	pthread_mutex_lock(&file->map->files_lock);
+	if (file->link)
+		*file->link = file->next;
+	if (file->next)
+		file->next->link = file->link;
+	pthread_mutex_unlock(&file->map->files_lock);
+}
+
+static void follow(struct map_file *file, const char *from, const char *to)
+{
+	char *path;
+
+	pthread_mutex_lock(&file->lock);
+	if (map_path_follows(file->path, from, to, &path)) {
+		if (path)
+			free(file->path);
+		else
+			*file->path = '\0'; /* no memory: better nowhere than where it no longer is */
+		file->path = path ? path : file->path;
+		if (file->ops->renamed)
+			file->ops->renamed(file);
+	}
+	pthread_mutex_unlock(&file->lock);
+}
+
+void map_files_follow(struct map *map, const char *from, const char *to)
+{
+	pthread_mutex_lock(&map->files_lock);
+	for (struct map_file *file = map->files; file; file = file->next)
+		follow(file, from, to);
+	pthread_mutex_unlock(&map->files_lock);
+}
+
 static void file_free(struct map_file *file)
 {
+	delist(file);
 	if (file->ops && file->ops->done)
 		file->ops->done(file);
 	pthread_mutex_destroy(&file->lock);
@@ -80,6 +130,7 @@ static int open_place(const struct map_place *place, struct map_file *file, stru
 		return number;
 	}
 	file->attr = attr;
+	enlist(file);
 	*ret = file;
 	*ret_attr = attr;
 	return 0;

@@ -25,15 +25,18 @@ struct map_file_ops {
 		struct map_file *file, const struct map_caller *caller); /* of a pending name; NULL: 0 */
 	int (*release)(struct map_file *file,
 		const struct map_caller *caller); /* the last chance to commit; then done is called */
-	void (*done)(struct map_file *file);      /* frees the kind's part */
+	/* The path has changed, and with it what else the kind knows of the names above; NULL: nothing. */
+	void (*renamed)(struct map_file *file);
+	void (*done)(struct map_file *file); /* frees the kind's part */
 };
 
 struct map_file {
 	const struct map_file_ops *ops;
 	struct map *map;
-	char *path;
-	int flags;   /* open(2)'s */
-	mode_t mode; /* of a new scratch file */
+	struct map_file *next, **link; /* among the map's open ones */
+	char *path;                    /* under the lock, as all that is not set by opening alone */
+	int flags;                     /* open(2)'s */
+	mode_t mode;                   /* of a new scratch file */
 	struct map_caller opener;
 	bool created;   /* opened by map_create under a name that did not exist */
 	bool exclusive; /* created with O_EXCL */

@@ -266,6 +266,13 @@ static int lines_sync(struct map_file *file, const struct map_caller *caller)
 	return settle(file, caller, "fsync");
 }
 
+static void lines_renamed(struct map_file *file)
+{
+	struct lines_part *part = file->part;
+
+	map_stream_follow(&part->stream, file->path);
+}
+
 static void lines_done(struct map_file *file)
 {
 	struct lines_part *part = file->part;
@@ -283,6 +290,7 @@ static const struct map_file_ops lines_ops = {
 	.flush = lines_flush,
 	.sync = lines_sync,
 	.release = lines_flush,
+	.renamed = lines_renamed,
 	.done = lines_done,
 };
 

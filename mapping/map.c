@@ -36,6 +36,17 @@ static void drop_parts(struct map *map)
 	free(map);
 }
 
+static bool make_locks(struct map *map)
+{
+	pthread_mutex_t *locks[] = {&map->tick_lock, &map->dirs_lock, &map->files_lock};
+	size_t count = sizeof(locks) / sizeof(*locks), made = 0;
+	while (made < count && !pthread_mutex_init(locks[made], NULL))
+		made++;
+	for (size_t i = 0; made < count && i < made; i++)
+		pthread_mutex_destroy(locks[i]);
+	return made == count;
+}
+
 struct map *map_new(struct ddb_engine *engine, const struct map_options *options)
 {
 	struct map *map = calloc(1, sizeof(*map));
@@ -44,7 +55,7 @@ struct map *map_new(struct ddb_engine *engine, const struct map_options *options
 	map->engine = engine;
 	map->options = *options;
 	map->started_ns = map_now_ns();
-	if (fill_map(map) && !pthread_mutex_init(&map->dirs_lock, NULL))
+	if (fill_map(map) && make_locks(map))
 		return map;
 	drop_parts(map);
 	return NULL;
@@ -54,7 +65,9 @@ void map_free(struct map *map)
 {
 	if (!map)
 		return;
+	pthread_mutex_destroy(&map->tick_lock);
 	pthread_mutex_destroy(&map->dirs_lock);
+	pthread_mutex_destroy(&map->files_lock);
 	drop_parts(map);
 }
 
@@ -93,6 +106,13 @@ static void make_path(const struct ddb_table *table, bool typed, const char *par
 	map_table_to_name(table->name, name);
 	snprintf(ret, TELL_PATH, "%s%s%s%s%s%s", name, typed ? "/.typed" : "", partition ? "/" : "",
 		partition ? partition : "", item ? "/" : "", item ? item : "");
+}
+
+void map_partition_path(
+	const struct ddb_table *table, bool typed, const char *partition, char ret[MAP_PATH_MAX])
+{
+	_Static_assert((int)TELL_PATH <= (int)MAP_PATH_MAX, "a path that is told is one that can be asked");
+	make_path(table, typed, partition, NULL, ret);
 }
 
 static void tell_both(struct map *map, const struct ddb_table *table, const char *partition, const char *item,
@@ -271,7 +291,19 @@ static void tell_gone(void *context, const struct map_remembered *remembered)
 
 void map_tick_at(struct map *map, int64_t now_ns)
 {
+	map_tick_pause(map);
 	map_partitions_tick(map->partitions, now_ns, judge, tell_gone, map);
+	map_tick_resume(map);
+}
+
+void map_tick_pause(struct map *map)
+{
+	pthread_mutex_lock(&map->tick_lock);
+}
+
+void map_tick_resume(struct map *map)
+{
+	pthread_mutex_unlock(&map->tick_lock);
 }
 
 void map_tick(struct map *map)

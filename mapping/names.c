@@ -78,8 +78,7 @@ static int settle(struct map *map, const struct ddb_table *table, struct ddb_err
 		map->engine->ops->settle_table(map->engine, table->name, DDB_PROVISIONAL_COMPOSITE, err));
 }
 
-/* A scratch file of that name keeps it. */
-static int check_scratch(struct map *map, const struct map_place *place, struct ddb_error *err)
+int map_partition_beside(struct map *map, const struct map_place *place, struct ddb_error *err)
 {
 	struct map_place parent = *place;
 	struct ddb_scratch_name scratch = {.name = place->name};
@@ -97,7 +96,7 @@ static int make_partition(struct map *map, const struct map_place *place, struct
 {
 	if (place->exists)
 		return EEXIST;
-	int number = check_scratch(map, place, err);
+	int number = map_partition_beside(map, place, err);
 	if (!number)
 		number = settle(map, place->table, err);
 	if (number)
@@ -218,12 +217,17 @@ static int check_table(
 	return check_no_scratch(map, arena, place, DDB_RENDER_PLAIN, err);
 }
 
-static int remove_table(
+int map_table_clear(
 	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
 {
 	int number = check_table(map, arena, place, err);
-	if (!number)
-		number = drop_typed_scratch(map, arena, place, err);
+	return number ? number : drop_typed_scratch(map, arena, place, err);
+}
+
+static int remove_table(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	int number = map_table_clear(map, arena, place, err);
 	if (number)
 		return number;
 	enum ddb_code code = map->engine->ops->delete_table(map->engine, place->table->name, true, err);
@@ -250,20 +254,27 @@ static int check_no_items(struct map *map, const struct map_place *place, struct
 	return code ? map_errno(code) : ENOTEMPTY;
 }
 
-static int remove_partition(
+int map_partition_clear(
 	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
 {
 	bool typed = place->rendering == DDB_RENDER_TYPED;
-	if (!place->exists) {
-		int found = check_scratch(map, place, err);
-		return found == EEXIST ? ENOTDIR : found ? found : ENOENT;
-	}
 	int number = check_no_items(map, place, err);
 	if (!number)
 		number = check_no_scratch(map, arena, place, DDB_RENDER_PLAIN, err);
-	if (!number)
-		number = typed ? check_no_scratch(map, arena, place, DDB_RENDER_TYPED, err)
-			       : drop_typed_scratch(map, arena, place, err);
+	if (number)
+		return number;
+	return typed ? check_no_scratch(map, arena, place, DDB_RENDER_TYPED, err)
+		     : drop_typed_scratch(map, arena, place, err);
+}
+
+static int remove_partition(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	if (!place->exists) {
+		int found = map_partition_beside(map, place, err);
+		return found == EEXIST ? ENOTDIR : found ? found : ENOENT;
+	}
+	int number = map_partition_clear(map, arena, place, err);
 	if (number)
 		return number;
 	map_partitions_remove(map->partitions, place->table->id, place->partition);

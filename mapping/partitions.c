@@ -4,6 +4,7 @@
  */
 #include "mapping/tree.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +120,14 @@ static struct node *node_new(
 	return node;
 }
 
+static void link_node(struct node *node, struct node **links[LEVELS])
+{
+	for (unsigned level = 0; level < node->levels; level++) {
+		node->next[level] = *links[level];
+		*links[level] = node;
+	}
+}
+
 static void unlink_node(struct node *node, struct node **links[LEVELS])
 {
 	for (unsigned level = 0; level < node->levels; level++)
@@ -135,10 +144,7 @@ static bool add(struct map_partitions *partitions, const struct ddb_table *table
 		node = node_new(partitions, table, entry);
 		if (!node)
 			return false;
-		for (unsigned level = 0; level < node->levels; level++) {
-			node->next[level] = *links[level];
-			*links[level] = node;
-		}
+		link_node(node, links);
 	}
 	node->forever |= forever;
 	node->since_ns = now_ns;
@@ -202,6 +208,57 @@ bool map_partitions_next(struct map_partitions *partitions, uint32_t table, cons
 		strcpy(ret, node->entry);
 	pthread_mutex_unlock(&partitions->lock);
 	return found;
+}
+
+static bool rename_entry(
+	struct map_partitions *partitions, const struct ddb_table *table, const char *from, const char *to)
+{
+	struct node **links[LEVELS];
+	const struct node *node = find(partitions, table->id, from, links);
+	if (!node)
+		return true;
+	if (!add(partitions, table, to, node->forever, node->since_ns))
+		return false;
+	unlink_node(find(partitions, table->id, from, links), links);
+	return true;
+}
+
+bool map_partitions_rename(
+	struct map_partitions *partitions, const struct ddb_table *table, const char *from, const char *to)
+{
+	pthread_mutex_lock(&partitions->lock);
+	bool renamed = rename_entry(partitions, table, from, to);
+	pthread_mutex_unlock(&partitions->lock);
+	return renamed;
+}
+
+/* Gives back the node that has its place now. */
+static struct node *rename_node(
+	struct map_partitions *partitions, struct node *node, const struct ddb_table *table)
+{
+	struct node **links[LEVELS];
+	struct node *renamed = node_new(partitions, table, node->entry);
+	if (!renamed)
+		return node;
+	renamed->forever = node->forever;
+	renamed->since_ns = node->since_ns;
+	renamed->order = node->order;
+	(void)find(partitions, node->table, node->entry, links);
+	unlink_node(node, links);
+	(void)find(partitions, renamed->table, renamed->entry, links);
+	link_node(renamed, links);
+	return renamed;
+}
+
+void map_partitions_rename_table(struct map_partitions *partitions, uint32_t table, const char *name)
+{
+	struct ddb_table renamed = {.id = table};
+	snprintf(renamed.name, sizeof(renamed.name), "%s", name);
+	pthread_mutex_lock(&partitions->lock);
+	struct node *node = seek(partitions, table, "", NULL);
+	for (; node && node->table == table; node = node->next[0])
+		node = rename_node(partitions, node, &renamed);
+	pthread_mutex_unlock(&partitions->lock);
 }
 
 uint64_t map_partitions_order(struct map_partitions *partitions)

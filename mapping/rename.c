@@ -4,6 +4,7 @@
  */
 #include "mapping/document.h"
 #include "mapping/file.h"
+#include "mapping/rename.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ struct rename {
 	const struct map_caller *caller;
 	struct ddb_arena *arena;
 	const struct map_place *from, *to;
+	unsigned flags;
 	bool no_replace, exchange;
 };
 
@@ -355,8 +357,12 @@ static int run_from(struct rename *rename, const char *from, const char *to, str
 	int number = map_resolve(rename->map, rename->arena, from, &source, err);
 	if (number)
 		return number;
+	if (source.kind == MAP_TABLE || source.kind == MAP_PARTITION)
+		return strcmp(source.path, to) ? map_rename_directory(rename->map, rename->arena, &source, to,
+							 rename->flags, err)
+					       : 0;
 	if (source.row->directory)
-		return refuse(err, EPERM, "Tables and partitions cannot be renamed");
+		return refuse(err, EPERM, "This directory is always there");
 	number = map_place_stat(rename->map, rename->arena, &source, &attr, err);
 	if (number)
 		return number;
@@ -372,6 +378,7 @@ int map_rename(
 		.map = map,
 		.caller = caller,
 		.arena = &arena,
+		.flags = flags,
 		.no_replace = flags & RENAME_NOREPLACE,
 		.exchange = flags & RENAME_EXCHANGE,
 	};
@@ -393,6 +400,8 @@ int map_rename(
 	case EEXIST:
 	case EXDEV:
 	case EISDIR:
+	case ENOTDIR:
+	case ENOTEMPTY:
 		return number;
 	default:
 		return map_refused(map, caller, to, "rename", number, &err);

@@ -93,6 +93,19 @@ static int scratch_truncate(struct map_file *file, const struct map_caller *call
 	return changed(file, caller, "truncate");
 }
 
+/* Its directory's id is of the names above. */
+static void scratch_renamed(struct map_file *file)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	MAP_PLACE_AUTO struct map_place place = {0};
+	struct scratch_part *part = file->part;
+	struct ddb_error err;
+
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
+	if (!map_resolve(file->map, &arena, file->path, &place, &err) && place.kind == MAP_SCRATCH)
+		memcpy(part->name.directory, place.scratch.directory, sizeof(part->name.directory));
+}
+
 static void scratch_done(struct map_file *file)
 {
 	free(file->part);
@@ -102,6 +115,7 @@ static const struct map_file_ops scratch_ops = {
 	.read = scratch_read,
 	.write = scratch_write,
 	.truncate = scratch_truncate,
+	.renamed = scratch_renamed,
 	.done = scratch_done,
 };
 

@@ -6,6 +6,7 @@
 #include "mapping/stream_file.h"
 
 #include "mapping/document.h"
+#include "mapping/name.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,19 @@ void map_stream_done(struct map_stream *stream)
 	ddb_buffer_done(&stream->text);
 	ddb_arena_done(&stream->arenas[0]);
 	ddb_arena_done(&stream->arenas[1]);
+}
+
+void map_stream_follow(struct map_stream *stream, const char *path)
+{
+	char name[MAP_NAME_MAX + 3];
+	size_t length = strcspn(path, "/");
+
+	if (length >= sizeof(name))
+		length = 0;
+	memcpy(name, path, length);
+	name[length] = '\0';
+	if (!map_name_to_table(name, stream->table))
+		stream->table[0] = '\0'; /* none has that name */
 }
 
 static void rewind_stream(struct map_stream *stream)
@@ -170,7 +184,12 @@ static void scan_done(struct map_file *file)
 	free(file->part);
 }
 
-static const struct map_file_ops scan_ops = {.read = scan_read, .done = scan_done};
+static void scan_renamed(struct map_file *file)
+{
+	map_stream_follow(file->part, file->path);
+}
+
+static const struct map_file_ops scan_ops = {.read = scan_read, .renamed = scan_renamed, .done = scan_done};
 
 int map_scan_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
 	struct ddb_error *err)

@@ -23,6 +23,8 @@ struct map_stream {
 
 void map_stream_init(struct map_stream *stream, const struct map_place *place, struct ddb_engine *engine);
 void map_stream_done(struct map_stream *stream);
+/* The table is that of this path now. */
+void map_stream_follow(struct map_stream *stream, const char *path);
 /* Short only at the end, or before bytes that cannot be had: the read at these answers why. */
 int map_stream_read(struct map_stream *stream, uint64_t offset, char *buffer, size_t size, size_t *ret_length,
 	struct ddb_error *err);

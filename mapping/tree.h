@@ -119,8 +119,11 @@ struct map {
 	struct map_refusals *refusals;
 	struct map_partitions *partitions;
 	int64_t started_ns;
+	pthread_mutex_t tick_lock;
 	pthread_mutex_t dirs_lock;
 	struct map_dir *dirs; /* the open ones (directory.c), which must hear of changes */
+	pthread_mutex_t files_lock;
+	struct map_file *files; /* the open ones (file.c), whose paths follow renamed directories */
 };
 
 /* One component on the way down. */
@@ -176,6 +179,11 @@ bool map_partitions_remove(struct map_partitions *partitions, uint32_t table, co
 void map_partitions_remove_table(struct map_partitions *partitions, uint32_t table);
 /* The entry after `after` (NULL: the first) of a table, in byte order, copied into ret; false at the end. */
 bool map_partitions_next(struct map_partitions *partitions, uint32_t table, const char *after, char ret[256]);
+/* `to` is from now on what `from` was, if it was anything; false: no memory, nothing changed. */
+bool map_partitions_rename(
+	struct map_partitions *partitions, const struct ddb_table *table, const char *from, const char *to);
+/* The table has another name. What there is no memory for keeps the old one, and is forgotten. */
+void map_partitions_rename_table(struct map_partitions *partitions, uint32_t table, const char *name);
 /* The order that the next entry will have. */
 uint64_t map_partitions_order(struct map_partitions *partitions);
 /*
@@ -201,6 +209,9 @@ void map_definition_show(struct map *map, const struct ddb_table *table);
 
 /* map_tick at that time. */
 void map_tick_at(struct map *map, int64_t now_ns);
+/* Between these there is no tick. */
+void map_tick_pause(struct map *map);
+void map_tick_resume(struct map *map);
 
 /*
  * Tells the front end, in both renderings, that the item or partition of `place` changed (version 0: is
@@ -217,6 +228,9 @@ void map_tell_key(struct map *map, const struct ddb_table *table, const struct d
 	const struct ddb_value *range, bool partition, uint64_t version, const struct map_file *by);
 /* The version that is told of what has none: directories that come to be, scratch files that are there. */
 enum { MAP_VERSION_DIRECTORY = 1, MAP_VERSION_SCRATCH = 1 };
+/* The path of a partition. */
+void map_partition_path(
+	const struct ddb_table *table, bool typed, const char *partition, char ret[MAP_PATH_MAX]);
 /* One path only. */
 void map_tell_path(struct map *map, const char *path, uint64_t version, const struct map_file *by);
 
@@ -226,6 +240,17 @@ void map_tell_path(struct map *map, const char *path, uint64_t version, const st
  */
 void map_linger_begin(struct map *map, const struct map_place *place);
 void map_linger(struct map *map, const struct map_place *place);
+
+/*
+ * What is asked before a table or partition goes: ENOTEMPTY unless it is empty, EPERM for a protected table.
+ * The scratch files of the typed rendering go with it, where the place is not of that rendering.
+ */
+int map_table_clear(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err);
+int map_partition_clear(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err);
+/* Before a partition comes to be: EEXIST if a scratch file has its name. */
+int map_partition_beside(struct map *map, const struct map_place *place, struct ddb_error *err);
 
 /* Records a refusal and returns its errno: map_errno(err->code) unless `number` is given (not 0). */
 int map_refused(struct map *map, const struct map_caller *caller, const char *path, const char *operation,
