@@ -86,6 +86,15 @@ static size_t add_name(fuse_req_t req, char *to, size_t room, const struct map_d
 	return fuse_add_direntry(req, to, room, entry->name, &param.attr, (off_t)entry->next);
 }
 
+/* An open listing goes on where a directory was renamed to in its other rendering; its node does not. */
+static bool leads_below(struct fs *fs, const struct fs_node *node)
+{
+	pthread_mutex_lock(&fs->nodes.lock);
+	bool attached = node->attached;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return attached;
+}
+
 static size_t add_node(fuse_req_t req, struct fs_node *parent, char *to, size_t room, uint64_t changes,
 	struct map_dirent *entry)
 {
@@ -97,6 +106,8 @@ static size_t add_node(fuse_req_t req, struct fs_node *parent, char *to, size_t 
 
 	if (size > room)
 		return room + 1;
+	if (!leads_below(fs, parent))
+		return add_name(req, to, room, entry, true);
 	error = fs_lookup(req, parent, entry->name, changes, 0, &entry->attr, &node);
 	if (error) /* ENOENT: it went this moment */
 		return error == ENOENT ? 0 : room + 1;

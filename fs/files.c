@@ -333,6 +333,18 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 		store(fs, handle, fi);
 }
 
+/* Whether there is still the directory that the node was in. */
+static bool has_directory(struct fs *fs, const struct fs_node *node, const struct map_caller *caller)
+{
+	char path[MAP_PATH_MAX];
+	struct map_attr attr;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	bool fits = fs_node_path(node->parent, NULL, path);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return fits && !map_stat(fs->map, caller, path, &attr);
+}
+
 /* A name that only its creator's handle holds: others join in by making it an item first. */
 static int open_path(struct fs *fs, struct fs_node *node, const struct map_caller *caller, const char *path,
 	int flags, struct map_file **ret, struct map_attr *attr)
@@ -346,6 +358,8 @@ static int open_path(struct fs *fs, struct fs_node *node, const struct map_calle
 		error = map_open(fs->map, caller, path, flags, ret, attr);
 	if (error != ENOENT)
 		return error;
+	if (!has_directory(fs, node, caller))
+		return ENOENT;
 	/*
 	 * The kernel knows a name that is gone, or that another handle has not put yet. Who writes goes on
 	 * with it as with a new one: the kernel retries once only, and names may come and go faster. Who

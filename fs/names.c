@@ -245,13 +245,14 @@ static void let_go(struct fs *fs, struct fs_node *node)
 	fs_node_unref(&fs->nodes, node);
 }
 
-void fs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+static void move_names(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
 	const char *new_name, unsigned flags)
 {
 	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
 	char from[MAP_PATH_MAX], to[MAP_PATH_MAX];
 	struct fs_node *source, *target;
+	bool absent;
 	int error = 0;
 
 	if (!fs_path(req, parent, name, from) || !fs_path(req, new_parent, new_name, to))
@@ -259,6 +260,10 @@ void fs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
 	pthread_mutex_lock(&fs->nodes.lock);
 	source = hold(fs, parent, name);
 	target = hold(fs, new_parent, new_name);
+	/* The kernel knows itself that the name exists now. It must not be told to drop a directory's entry:
+	 * that would take it from those who work in it. */
+	absent = source && source->directory &&
+		 fs_absence_ends(&fs->absences, fs_node_of(fs, new_parent), new_name);
 	pthread_mutex_unlock(&fs->nodes.lock);
 
 	if (source)
@@ -278,10 +283,35 @@ void fs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
 		move_node(fs, source, fs_node_of(fs, new_parent), new_name);
 	if (!error && target && target != source && flags & RENAME_EXCHANGE)
 		move_node(fs, target, fs_node_of(fs, parent), name);
+	if (error && absent)
+		(void)fs_absence_begins(&fs->absences, fs_node_of(fs, new_parent), new_name);
 	let_go(fs, source);
 	let_go(fs, target);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	fuse_reply_err(req, error);
+}
+
+/* What the kernel knows and we do not may be a directory as well. */
+static bool may_be_directory(struct fs *fs, fuse_ino_t parent, const char *name)
+{
+	pthread_mutex_lock(&fs->nodes.lock);
+	const struct fs_node *node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
+	bool directory = !node || node->directory;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return directory;
+}
+
+void fs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+	const char *new_name, unsigned flags)
+{
+	struct fs *fs = fs_of(req);
+
+	if (may_be_directory(fs, parent, name))
+		pthread_rwlock_wrlock(&fs->paths);
+	else
+		pthread_rwlock_rdlock(&fs->paths);
+	move_names(req, parent, name, new_parent, new_name, flags);
+	pthread_rwlock_unlock(&fs->paths);
 }
 
 void fs_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)

@@ -31,38 +31,73 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		fs->options.ready(fs->options.context);
 }
 
+/* While the rename of a directory changes the paths below it, nobody acts on one. */
+#define FILE_INFO struct fuse_file_info *fi
+#define SHARED(op, parameters, ...)                                                                          \
+	static void shared_##op parameters                                                                   \
+	{                                                                                                    \
+		struct fs *fs = fs_of(req);                                                                  \
+		pthread_rwlock_rdlock(&fs->paths);                                                           \
+		fs_op_##op(__VA_ARGS__);                                                                     \
+		pthread_rwlock_unlock(&fs->paths);                                                           \
+	}
+
+/* clang-format off */
+SHARED(lookup, (fuse_req_t req, fuse_ino_t ino, const char *name), req, ino, name)
+SHARED(mkdir, (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode), req, ino, name, mode)
+SHARED(rmdir, (fuse_req_t req, fuse_ino_t ino, const char *name), req, ino, name)
+SHARED(unlink, (fuse_req_t req, fuse_ino_t ino, const char *name), req, ino, name)
+SHARED(getattr, (fuse_req_t req, fuse_ino_t ino, FILE_INFO), req, ino, fi)
+SHARED(setattr, (fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set, FILE_INFO), req, ino, st, to_set, fi)
+SHARED(opendir, (fuse_req_t req, fuse_ino_t ino, FILE_INFO), req, ino, fi)
+SHARED(readdir, (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, FILE_INFO), req, ino, size, offset, fi)
+SHARED(readdirplus, (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, FILE_INFO), req, ino, size, offset, fi)
+SHARED(fsyncdir, (fuse_req_t req, fuse_ino_t ino, int datasync, FILE_INFO), req, ino, datasync, fi)
+SHARED(open, (fuse_req_t req, fuse_ino_t ino, FILE_INFO), req, ino, fi)
+SHARED(create, (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode, FILE_INFO), req, ino, name, mode, fi)
+SHARED(read, (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, FILE_INFO), req, ino, size, offset, fi)
+SHARED(write, (fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset, FILE_INFO), req, ino, bytes, size, offset, fi)
+SHARED(flush, (fuse_req_t req, fuse_ino_t ino, FILE_INFO), req, ino, fi)
+SHARED(fsync, (fuse_req_t req, fuse_ino_t ino, int datasync, FILE_INFO), req, ino, datasync, fi)
+SHARED(release, (fuse_req_t req, fuse_ino_t ino, FILE_INFO), req, ino, fi)
+SHARED(getxattr, (fuse_req_t req, fuse_ino_t ino, const char *name, size_t size), req, ino, name, size)
+SHARED(setxattr, (fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags), req, ino, name, value, size, flags)
+SHARED(listxattr, (fuse_req_t req, fuse_ino_t ino, size_t size), req, ino, size)
+SHARED(removexattr, (fuse_req_t req, fuse_ino_t ino, const char *name), req, ino, name)
+/* clang-format on */
+
 static const struct fuse_lowlevel_ops operations = {
 	.init = op_init,
-	.lookup = fs_op_lookup,
+	.lookup = shared_lookup,
 	.forget = fs_op_forget,
 	.forget_multi = fs_op_forget_multi,
-	.getattr = fs_op_getattr,
-	.setattr = fs_op_setattr,
+	.getattr = shared_getattr,
+	.setattr = shared_setattr,
 	.access = fs_op_access,
 	.statfs = fs_op_statfs,
-	.opendir = fs_op_opendir,
-	.readdir = fs_op_readdir,
-	.readdirplus = fs_op_readdirplus,
+	.opendir = shared_opendir,
+	.readdir = shared_readdir,
+	.readdirplus = shared_readdirplus,
 	.releasedir = fs_op_releasedir,
-	.fsyncdir = fs_op_fsyncdir,
-	.mkdir = fs_op_mkdir,
-	.rmdir = fs_op_rmdir,
-	.unlink = fs_op_unlink,
+	.fsyncdir = shared_fsyncdir,
+	.mkdir = shared_mkdir,
+	.rmdir = shared_rmdir,
+	.unlink = shared_unlink,
 	.rename = fs_op_rename,
 	.mknod = fs_op_mknod,
 	.symlink = fs_op_symlink,
 	.link = fs_op_link,
-	.open = fs_op_open,
-	.create = fs_op_create,
-	.read = fs_op_read,
-	.write = fs_op_write,
-	.flush = fs_op_flush,
-	.fsync = fs_op_fsync,
-	.release = fs_op_release,
-	.getxattr = fs_op_getxattr,
-	.setxattr = fs_op_setxattr,
-	.listxattr = fs_op_listxattr,
-	.removexattr = fs_op_removexattr,
+	.open = shared_open,
+	.create = shared_create,
+	.read = shared_read,
+	.write = shared_write,
+	.flush = shared_flush,
+	.fsync = shared_fsync,
+	.release = shared_release,
+	.getxattr = shared_getxattr,
+	.setxattr = shared_setxattr,
+	.listxattr = shared_listxattr,
+	.removexattr = shared_removexattr,
 };
 
 struct map_caller fs_caller(fuse_req_t req)
@@ -78,20 +113,40 @@ int fs_ask_again(struct fs *fs, const struct map_caller *caller, const char *pat
 	return changes == fs->nodes.changes ? error : map_stat(fs->map, caller, path, attr);
 }
 
+/*
+ * A directory whose name went away by another way than a request for it, and may be there again since. ESTALE
+ * makes the kernel look again, but once only: where it would find nothing, that can be said at once.
+ */
+static int revive(struct fs *fs, struct fs_node *node)
+{
+	const struct map_caller nobody = {0};
+	char path[MAP_PATH_MAX];
+	struct map_attr attr;
+
+	if (!node->directory || !*node->name || fs_node_find(&fs->nodes, node->parent, node->name) ||
+		!fs_node_path(node, NULL, path))
+		return ESTALE;
+	int error = map_stat(fs->map, &nobody, path, &attr);
+	if (error || !attr.directory)
+		return error == ENOENT ? ENOENT : ESTALE;
+	fs_node_revive(&fs->nodes, node);
+	fs_node_set(node, &attr);
+	return 0;
+}
+
 bool fs_path(fuse_req_t req, fuse_ino_t ino, const char *name, char ret[MAP_PATH_MAX])
 {
 	struct fs *fs = fs_of(req);
 	struct fs_node *node = fs_node_of(fs, ino);
-	bool attached, fits = false;
 
 	pthread_mutex_lock(&fs->nodes.lock);
-	attached = node->attached;
-	if (attached)
-		fits = fs_node_path(node, name, ret);
+	int error = node->attached ? 0 : revive(fs, node);
+	if (!error && !fs_node_path(node, name, ret))
+		error = ENAMETOOLONG;
 	pthread_mutex_unlock(&fs->nodes.lock);
-	if (!attached || !fits)
-		fuse_reply_err(req, attached ? ENAMETOOLONG : ESTALE);
-	return attached && fits;
+	if (error)
+		fuse_reply_err(req, error);
+	return !error;
 }
 
 bool fs_path_of(fuse_req_t req, fuse_ino_t ino, char ret[MAP_PATH_MAX])
@@ -204,6 +259,17 @@ static bool add_arguments(struct fuse_args *args, const struct fs_options *optio
 	return good;
 }
 
+/* Who renames must not wait until nobody else does anything. */
+static void init_paths(pthread_rwlock_t *paths)
+{
+	pthread_rwlockattr_t attributes;
+
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(paths, &attributes);
+	pthread_rwlockattr_destroy(&attributes);
+}
+
 struct fs *fs_new(const struct fs_options *options)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
@@ -218,6 +284,7 @@ struct fs *fs_new(const struct fs_options *options)
 		free(fs);
 		return NULL;
 	}
+	init_paths(&fs->paths);
 	if (add_arguments(&args, options))
 		fs->session = fuse_session_new(&args, &operations, sizeof operations, fs);
 	fuse_opt_free_args(&args);
@@ -271,6 +338,7 @@ void fs_free(struct fs *fs)
 	if (fs->session)
 		fuse_session_destroy(fs->session);
 	fs_nodes_done(&fs->nodes);
+	pthread_rwlock_destroy(&fs->paths);
 	free(fs);
 }
 

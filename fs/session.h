@@ -31,6 +31,9 @@ struct fs {
 	struct fs_counts counts;
 	struct fs_handle *opened;  /* all handles; under the nodes' lock */
 	struct fs_handle *created; /* those of new names that are not put yet */
+	/* Shared by all requests that act on paths; the rename of a directory, which changes those of all
+	 * below, has it alone. Taken before all other locks. */
+	pthread_rwlock_t paths;
 	bool mounted, handles_signals, can_prune;
 	pid_t guard;
 };
@@ -64,8 +67,8 @@ static inline fuse_ino_t fs_number_of(const struct fs *fs, const struct fs_node 
 
 struct map_caller fs_caller(fuse_req_t req);
 
-/* The path of a node (and a name in it) that a request speaks of; ESTALE answers the request itself and false
- * comes back. */
+/* The path of a directory (and a name in it) that a request speaks of; what else there is to answer the
+ * request is answered, and false comes back. */
 bool fs_path(fuse_req_t req, fuse_ino_t ino, const char *name, char ret[MAP_PATH_MAX]);
 /* The same of a node itself; one that is detached stands for its name, as it does in getattr. */
 bool fs_path_of(fuse_req_t req, fuse_ino_t ino, char ret[MAP_PATH_MAX]);
