@@ -15,7 +15,7 @@ writes() {
   "$@" || fail "$what: exit $?"
   poll "$what: closed" test "$(jq .handles "$mnt/.status")" -le 1
   same "$what" "$expected" \
-    "$(jq -r 'select(.operation | test("^(Put|Update|Delete|BatchWrite|Move|Define|Create|Scratch(Create|Write|Remove|Rename))")) | .operation' "$work/trace" | xargs)"
+    "$(jq -r 'select(.operation | test("^(Put|Update|Delete|BatchWrite|Move|Rename|Define|Create|Scratch(Create|Write|Remove|Rename))")) | .operation' "$work/trace" | xargs)"
 }
 writes "echo to a new name" "PutItem" bash -c "echo '{\"a\":1}' >$t/x.json"
 writes "echo over it" "PutItem" bash -c "echo '{\"a\":2}' >$t/x.json"
@@ -31,5 +31,10 @@ writes "rm" "DeleteItem" rm "$t/w.json"
 writes "lines" "BatchWriteItem" bash -c "for i in 1 2 3; do echo '{\"id\":\"'\$i'\"}'; done | cat >$t/.items.jsonl"
 writes "a refused put" "" bash -c "echo '{\"id\":\"other\"}' >$t/x.json || true 2>/dev/null"
 writes "sed -i" "ScratchCreate ScratchWrite PutItem" sed -i 's/"a": 2/"a": 3/' "$t/x.json"
+mkdir -p "$mnt/Pairs/one"
+echo '{}' >"$mnt/Pairs/one/a.json"
+writes "mv of a partition" "MovePartition" mv "$mnt/Pairs/one" "$mnt/Pairs/two"
+writes "mv of a table" "RenameTable" mv "$mnt/Pairs" "$mnt/Couples"
+writes "mv into another directory" "" bash -c "! mv $mnt/Couples/two $t 2>/dev/null && ! mv $mnt/Couples $t 2>/dev/null"
 writes "reading" "" bash -c "cat $t/*.json >/dev/null; ls -l $t >/dev/null; grep -r a $t >/dev/null"
 finish

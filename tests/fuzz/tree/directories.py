@@ -23,6 +23,9 @@ class Stream:
         if path.startswith(self.prefix):
             self.stay.discard(path[len(self.prefix):])
 
+    def moved(self, directory):
+        self.directory, self.prefix = directory, directory + "/"
+
     def problem(self, ended):
         counts = {}
         for name in self.seen:

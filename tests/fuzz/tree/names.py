@@ -334,8 +334,51 @@ def empty_partition(w):
     yield
 
 
+def rename_partition(w):
+    """All that is in it goes along, and who lists it goes on."""
+    table, partition = some_partition(w)
+    to = w.rng.choice(sorted(parts_of(w, table)))
+    old, new = table.directory(partition), table.directory(to)
+    if to == partition or any(count and path.startswith((old + "/", new + "/")) for path, count in w.busy.items()):
+        return
+    there, flags = w.tree.has_partition(table, to), w.rng.choice([0, 0, NOREPLACE])
+    got = w.calls.rename(old, new, flags)
+    if not w.tree.has_partition(table, partition):
+        w.expect("ENOENT", got)
+    elif flags and there:
+        w.expect("EEXIST", got)
+    elif documents.is_long(to, False) and not any(key[0] == to for key in table.items):
+        w.expect("EBADMSG", got)
+    elif w.tree.listing(table, to):
+        w.expect("ENOTEMPTY", got)
+    else:
+        w.expect("ok", got)
+        partition_moved(w, table, partition, to)
+        w.expect("ENOENT", w.calls.list(old))
+        w.expect(sorted(w.tree.listing(table, to)), sorted(w.calls.list(new)))
+    for key in w.keys[table.name]:
+        if key[0] in (partition, to):
+            w.check_soon(table, key)
+    yield
+
+
+def partition_moved(w, table, partition, to):
+    old, new = table.directory(partition), table.directory(to)
+    w.left(new)
+    for stream in w.streams.values():
+        if stream.directory == old:
+            stream.moved(new)
+    w.left(old)
+    for key in [key for key in table.items if key[0] == partition]:
+        table.items[to, key[1]] = table.items.pop(key)
+    for path in [path for path in w.tree.scratch if path.startswith(old + "/")]:
+        w.tree.scratch[new + path[len(old):]] = w.tree.scratch.pop(path)
+    table.made = table.made - {partition} | {to}
+
+
 OPERATIONS = [
     (6, unlink), (8, rename_item), (3, exchange), (1, rename_elsewhere), (5, write_scratch), (2, check_scratch),
     (2, set_scratch_time), (2, unlink_scratch), (3, rename_scratch), (6, save_by_rename), (4, keep_backup),
     (2, make_partition), (2, remove_partition), (1, empty_partition),
+    (3, rename_partition),
 ]
