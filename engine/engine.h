@@ -282,6 +282,7 @@ struct ddb_scratch_page {
 	struct ddb_scratch_entry *entries;
 	bool more;
 };
+#define DDB_SCRATCH_KEEP INT64_MIN /* no time that anything has */
 enum { DDB_SCRATCH_FILE_MAX = 64 << 20 }; /* bytes */
 
 /* ---- The engine ---- */
@@ -372,7 +373,7 @@ struct ddb_engine_ops {
 		const void *bytes, size_t length, struct ddb_error *);
 	enum ddb_code (*scratch_truncate)(
 		struct ddb_engine *, const struct ddb_scratch_name *, uint64_t size, struct ddb_error *);
-	/* mtime_ns 0 and mode UINT32_MAX: as they are. */
+	/* mtime_ns DDB_SCRATCH_KEEP and mode UINT32_MAX: as they are. */
 	enum ddb_code (*scratch_set)(struct ddb_engine *, const struct ddb_scratch_name *, int64_t mtime_ns,
 		uint32_t mode, struct ddb_error *);
 	/* A directory must be empty: DDB_RESOURCE_IN_USE. */

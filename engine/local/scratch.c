@@ -383,7 +383,7 @@ static enum ddb_code set_change(
 	enum ddb_code code = local_entry_require(file, err);
 	if (code)
 		return code;
-	if (what->mtime_ns != 0)
+	if (what->mtime_ns != DDB_SCRATCH_KEEP)
 		file->meta.mtime_ns = what->mtime_ns;
 	if (what->mode != UINT32_MAX)
 		file->meta.mode = what->mode & PERMISSION_BITS;

@@ -204,7 +204,7 @@ static void sets(void **state)
 	assert_ok(f, OP(f->engine, scratch_set, &where, 55, UINT32_MAX, &f->err));
 	meta = look(f, "a");
 	assert_true(meta.mtime_ns == 55 && meta.mode == before.mode && meta.id == before.id);
-	assert_ok(f, OP(f->engine, scratch_set, &where, 0, 0755, &f->err));
+	assert_ok(f, OP(f->engine, scratch_set, &where, DDB_SCRATCH_KEEP, 0755, &f->err));
 	meta = look(f, "a");
 	assert_true(meta.mtime_ns == 55 && meta.mode == 0755);
 	write_at(f, "a", 0, "x", 1);
