@@ -51,6 +51,22 @@ static bool knows_itself(const struct fs_node *node)
 	return node->version || node->fresh;
 }
 
+/* What an open file without a name is now, in its node. */
+static void look_beyond(struct fs *fs, struct fs_node *node, const struct map_caller *caller)
+{
+	struct fs_handle *handle = fs_handle_beyond(fs, node);
+	struct map_attr attr;
+
+	if (!handle)
+		return;
+	if (!map_file_stat(handle->file, &attr)) {
+		pthread_mutex_lock(&fs->nodes.lock);
+		fs_node_set(node, &attr);
+		pthread_mutex_unlock(&fs->nodes.lock);
+	}
+	fs_handle_put(fs, handle, caller);
+}
+
 /*
  * The node's attributes, with the lock taken and left held on success. A detached node that somebody holds
  * open shows what it was; one that nobody does was merely overtaken between a lookup and this question, and
@@ -65,6 +81,7 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 	bool gone;
 	int error;
 
+	look_beyond(fs, node, caller);
 	pthread_mutex_lock(&fs->nodes.lock);
 	*ret = node;
 	if (node->attached ? knows_itself(node) : node->handles > 0 && !node->refused)
@@ -166,14 +183,31 @@ static int set_size(struct fs *fs, struct fs_handle *handle, const char *path,
 	return error;
 }
 
+/* Of an open file without a name; ESTALE: it is a name's. */
+static int set_mtime_beyond(
+	struct fs *fs, const struct fs_node *node, const struct map_caller *caller, int64_t mtime_ns)
+{
+	struct fs_handle *handle = fs_handle_beyond(fs, node);
+	int error = ESTALE;
+
+	if (handle) {
+		error = map_file_set_mtime(handle->file, caller, mtime_ns);
+		fs_handle_put(fs, handle, caller);
+	}
+	return error;
+}
+
 static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, const struct map_caller *caller,
 	int64_t mtime_ns)
 {
 	struct fs_node *shown;
 	uint64_t version = 0;
 	bool attached;
-	int error = fs_settle_created(fs, node, caller);
+	int error = set_mtime_beyond(fs, node, caller, mtime_ns);
 
+	if (error != ESTALE)
+		return error;
+	error = fs_settle_created(fs, node, caller);
 	if (error)
 		return error;
 	pthread_mutex_lock(&fs->nodes.lock);

@@ -182,6 +182,21 @@ void fs_handles_close(struct fs *fs)
 		fs_handle_put(fs, fs->opened, &nobody);
 }
 
+struct fs_handle *fs_handle_beyond(struct fs *fs, const struct fs_node *node)
+{
+	struct fs_handle *handle = NULL;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (!node->attached && node->handles && !node->version && !node->refused)
+		handle = fs->opened;
+	while (handle && handle->node != node)
+		handle = handle->next;
+	if (handle)
+		handle->references++;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return handle;
+}
+
 int fs_settle_created(struct fs *fs, struct fs_node *node, const struct map_caller *caller)
 {
 	struct fs_handle *handle;
@@ -349,8 +364,16 @@ static bool has_directory(struct fs *fs, const struct fs_node *node, const struc
 static int open_path(struct fs *fs, struct fs_node *node, const struct map_caller *caller, const char *path,
 	int flags, struct map_file **ret, struct map_attr *attr)
 {
-	int error = map_open(fs->map, caller, path, flags, ret, attr);
+	struct fs_handle *beyond = fs_handle_beyond(fs, node);
+	int error = ESTALE;
 
+	/* By way of /proc, for the name leads elsewhere. */
+	if (beyond) {
+		error = map_file_again(beyond->file, caller, flags, ret, attr);
+		fs_handle_put(fs, beyond, caller);
+	}
+	if (error == ESTALE)
+		error = map_open(fs->map, caller, path, flags, ret, attr);
 	if (error != ENOENT)
 		return error;
 	error = fs_settle_created(fs, node, caller);

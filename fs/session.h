@@ -100,6 +100,9 @@ int fs_lookup(fuse_req_t req, struct fs_node *parent, const char *name, uint64_t
 void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write);
 /* Drops a reference; the last one releases the file. */
 void fs_handle_put(struct fs *fs, struct fs_handle *handle, const struct map_caller *caller);
+/* A reference to an open handle of a node without a version that its name no longer leads to: what is asked
+ * of it is for the handle's file to answer. NULL: there is none. */
+struct fs_handle *fs_handle_beyond(struct fs *fs, const struct fs_node *node);
 /* Releases what is still open when the session is over. */
 void fs_handles_close(struct fs *fs);
 /* Puts a new name that nobody has written to yet: somebody wants to act on it. */

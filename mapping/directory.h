@@ -63,8 +63,8 @@ typedef int map_section(struct map_fill *fill, struct ddb_error *err);
 struct map_listing {
 	map_section *sections[MAP_SECTIONS_MAX + 1]; /* NULL ends them */
 };
-extern const struct map_listing map_listing_root, map_listing_table, map_listing_partition, map_listing_fixed,
-	map_listing_segments;
+extern const struct map_listing map_listing_root, map_listing_table, map_listing_partition,
+	map_listing_scratch, map_listing_fixed, map_listing_segments;
 
 /* Tells the open directories that may have read something that this change has made untrue. */
 void map_dirs_tell(struct map *map, const char *path, uint64_t version);

@@ -382,6 +382,44 @@ int map_file_release(struct map_file *file, const struct map_caller *caller)
 	return number;
 }
 
+int map_file_stat(struct map_file *file, struct map_attr *ret)
+{
+	if (!file->ops->stat)
+		return ESTALE;
+	pthread_mutex_lock(&file->lock);
+	int number = file->ops->stat(file, ret);
+	pthread_mutex_unlock(&file->lock);
+	return number;
+}
+
+int map_file_set_mtime(struct map_file *file, const struct map_caller *caller, int64_t mtime_ns)
+{
+	if (!file->ops->set_mtime)
+		return ESTALE;
+	pthread_mutex_lock(&file->lock);
+	int number = file->ops->set_mtime(file, caller, mtime_ns);
+	pthread_mutex_unlock(&file->lock);
+	return number;
+}
+
+int map_file_again(struct map_file *file, const struct map_caller *caller, int flags, struct map_file **ret,
+	struct map_attr *ret_attr)
+{
+	if (!file->ops->again)
+		return ESTALE;
+	struct map_file *more = file_new(file->map, caller, file->path, flags);
+	if (!more)
+		return ENOMEM;
+	int number = file->ops->again(file, more);
+	if (number) {
+		file_free(more);
+		return number;
+	}
+	*ret = more;
+	*ret_attr = more->attr;
+	return 0;
+}
+
 bool map_file_refused(const struct map_file *file)
 {
 	pthread_mutex_t *lock = (pthread_mutex_t *)&file->lock; /* every file is born writable */

@@ -19,6 +19,9 @@ struct map_file_ops {
 	int (*write)(struct map_file *file, const struct map_caller *caller, uint64_t offset,
 		const char *bytes, size_t size);
 	int (*truncate)(struct map_file *file, const struct map_caller *caller, uint64_t size);
+	int (*stat)(struct map_file *file, struct map_attr *ret); /* these three NULL: ESTALE */
+	int (*set_mtime)(struct map_file *file, const struct map_caller *caller, int64_t mtime_ns);
+	int (*again)(struct map_file *file, struct map_file *ret); /* makes a kind's part of its own */
 	int (*flush)(struct map_file *file, const struct map_caller *caller);
 	int (*sync)(struct map_file *file, const struct map_caller *caller);
 	int (*settle)(

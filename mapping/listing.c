@@ -1,6 +1,7 @@
 /*
- * The sections of directories: fixed names, tables, items, partitions, remembered partitions, scratch files,
- * segments. Each asks the engine for what follows its mark and adds it to the page. See directory.h.
+ * The sections of directories: fixed names, tables, items, partitions, remembered partitions, scratch files
+ * and directories, segments. Each asks the engine for what follows its mark and adds it to the page. See
+ * directory.h.
  */
 #include "mapping/directory.h"
 
@@ -384,8 +385,8 @@ static int is_behind(struct map_fill *fill, const char *name, bool *ret, struct 
 {
 	struct map_place place;
 	*ret = false;
-	if (!fill->place.table || fill->place.kind == MAP_PARTITION || !has_sort_key(fill->place.table) ||
-		name[0] == '.')
+	if ((fill->place.kind != MAP_TABLE && fill->place.kind != MAP_TYPED) ||
+		!has_sort_key(fill->place.table) || name[0] == '.')
 		return 0;
 	const char *path = path_of(fill, name);
 	if (!path)
@@ -416,8 +417,10 @@ static int scratch(struct map_fill *fill, struct ddb_error *err)
 {
 	struct ddb_engine *engine = fill->map->engine;
 	struct ddb_scratch_page page;
-	enum ddb_code code = engine->ops->scratch_list(engine, fill->arena, fill->place.scratch.directory,
-		marked_name(fill), room(fill), &page, err);
+	uint8_t directory[DDB_DIRECTORY_ID_BYTES];
+	map_scratch_directory(&fill->place, directory);
+	enum ddb_code code = engine->ops->scratch_list(
+		engine, fill->arena, directory, marked_name(fill), room(fill), &page, err);
 	if (code)
 		return map_errno(code);
 	for (size_t i = 0; i < page.count; i++) {
@@ -463,5 +466,6 @@ static int segments(struct map_fill *fill, struct ddb_error *err)
 const struct map_listing map_listing_root = {{tables, scratch}};
 const struct map_listing map_listing_table = {{fixed, contents, remembered, scratch}};
 const struct map_listing map_listing_partition = {{partition_items, scratch}};
+const struct map_listing map_listing_scratch = {{scratch}};
 const struct map_listing map_listing_fixed = {{fixed}};
 const struct map_listing map_listing_segments = {{segments}};

@@ -3,7 +3,9 @@
  * directories that it remembers for a while.
  */
 #include "mapping/directory.h"
+#include "mapping/holding.h"
 #include "mapping/name.h"
+#include "mapping/scratches.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,14 +26,16 @@ static bool fill_map(struct map *map)
 	const char *mountpoint = map->options.mountpoint;
 	map->refusals = map_refusals_new();
 	map->partitions = map_partitions_new();
+	map->scratches = map_scratches_new();
 	map->options.mountpoint = mountpoint ? strdup(mountpoint) : NULL;
-	return map->refusals && map->partitions && (!mountpoint || map->options.mountpoint);
+	return map->refusals && map->partitions && map->scratches && (!mountpoint || map->options.mountpoint);
 }
 
 static void drop_parts(struct map *map)
 {
 	map_refusals_free(map->refusals);
 	map_partitions_free(map->partitions);
+	map_scratches_free(map->scratches);
 	free((char *)map->options.mountpoint);
 	free(map);
 }
@@ -55,9 +59,15 @@ struct map *map_new(struct ddb_engine *engine, const struct map_options *options
 	map->engine = engine;
 	map->options = *options;
 	map->started_ns = map_now_ns();
-	if (fill_map(map) && make_locks(map))
+	if (!fill_map(map) || !make_locks(map)) {
+		drop_parts(map);
+		return NULL;
+	}
+	if (!options->read_only)
+		map_scratches_clear(map);
+	if (map_hold_load(map))
 		return map;
-	drop_parts(map);
+	map_free(map);
 	return NULL;
 }
 
@@ -194,11 +204,12 @@ void map_linger_begin(struct map *map, const struct map_place *place)
 {
 	struct ddb_partition partition;
 	struct ddb_error err;
-	if (place->partition && place->has_hash && !is_just_remembered(map, place) &&
-		!map->engine->ops->get_partition(
+	if (!place->partition || !place->has_hash || is_just_remembered(map, place) ||
+		map->engine->ops->get_partition(
 			map->engine, place->table->name, &place->hash, &partition, &err))
-		(void)map_partitions_add(
-			map->partitions, place->table, place->partition, false, map_now_ns());
+		return;
+	(void)map_partitions_add(map->partitions, place->table, place->partition, false, map_now_ns());
+	map_hold_emptied(map, place);
 }
 
 void map_linger(struct map *map, const struct map_place *place)
@@ -224,22 +235,6 @@ static bool is_listing(struct map *map)
 	return listing;
 }
 
-static bool holds_scratch(struct map *map, struct ddb_arena *arena, const struct map_place *place)
-{
-	struct map_place view = *place;
-	struct ddb_scratch_page page;
-	struct ddb_error err;
-	uint8_t directory[DDB_DIRECTORY_ID_BYTES];
-	for (int typed = 0; typed <= 1; typed++) {
-		view.rendering = typed ? DDB_RENDER_TYPED : DDB_RENDER_PLAIN;
-		map_scratch_directory(&view, directory);
-		if (map->engine->ops->scratch_list(map->engine, arena, directory, NULL, 1, &page, &err) ||
-			page.count)
-			return true;
-	}
-	return false;
-}
-
 static enum map_verdict judge_partition(struct map *map, struct ddb_arena *arena,
 	const struct map_place *place, const struct map_remembered *remembered)
 {
@@ -251,7 +246,7 @@ static enum map_verdict judge_partition(struct map *map, struct ddb_arena *arena
 		code = engine->ops->get_partition(engine, place->table->name, &place->hash, &partition, &err);
 	if (!code)
 		return remembered->fresh || is_listing(map) ? MAP_KEEP : MAP_FORGET; /* the engine knows it */
-	if (code != DDB_RESOURCE_NOT_FOUND || !remembered->lingered || holds_scratch(map, arena, place))
+	if (code != DDB_RESOURCE_NOT_FOUND || !remembered->lingered || map_holds_scratch(map, arena, place))
 		return MAP_KEEP;
 	return MAP_FORGET_AND_TELL;
 }

@@ -140,6 +140,14 @@ int map_file_sync(struct map_file *file, const struct map_caller *caller);
 int map_file_release(struct map_file *file, const struct map_caller *caller);
 /* A new name whose only text was refused: it does not exist and never will through this file. */
 bool map_file_refused(const struct map_file *file);
+/*
+ * For a file that no name leads to any more: what it is now, its time, and one more handle of it. ESTALE: its
+ * kind knows a file only by its name.
+ */
+int map_file_stat(struct map_file *file, struct map_attr *ret);
+int map_file_set_mtime(struct map_file *file, const struct map_caller *caller, int64_t mtime_ns);
+int map_file_again(struct map_file *file, const struct map_caller *caller, int flags, struct map_file **ret,
+	struct map_attr *ret_attr);
 /* What the file's name shows now, as far as this file knows: the attributes after its last own commit (or as
  * opened; size 0 for a new name). */
 void map_file_attr(const struct map_file *file, struct map_attr *ret);

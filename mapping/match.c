@@ -231,22 +231,28 @@ int map_match_partition(struct map *map, struct ddb_arena *arena, const struct m
 	return 0;
 }
 
-/* ---- Scratch files ---- */
+/* ---- Scratch files and directories ---- */
 
 static bool may_be_scratch(const struct map_place *parent, const struct map_step *step)
 {
-	if (step->name[0] == '.')
+	if (step->name[0] == '.' || parent->kind == MAP_SCRATCH_DIRECTORY)
 		return true;
 	return parent->kind != MAP_ROOT && !ends_with(step->name, step->length, suffix);
+}
+
+static int find_scratch(struct map *map, const struct ddb_scratch_name *name, struct ddb_scratch_meta *ret,
+	bool *ret_found, struct ddb_error *err)
+{
+	enum ddb_code code = map->engine->ops->scratch_stat(map->engine, name, ret, err);
+	*ret_found = !code;
+	return code == DDB_RESOURCE_NOT_FOUND ? 0 : map_errno(code);
 }
 
 static int stat_scratch(
 	struct map *map, const struct ddb_scratch_name *name, bool *ret_found, struct ddb_error *err)
 {
 	struct ddb_scratch_meta meta;
-	enum ddb_code code = map->engine->ops->scratch_stat(map->engine, name, &meta, err);
-	*ret_found = !code;
-	return code == DDB_RESOURCE_NOT_FOUND ? 0 : map_errno(code);
+	return find_scratch(map, name, &meta, ret_found, err);
 }
 
 /* Looks through a directory's scratch files for the one that is shown as `shown`: only for names that had to
@@ -319,18 +325,56 @@ static int look_behind(struct map *map, struct ddb_arena *arena, const struct ma
 	return number;
 }
 
+static bool may_be_behind(const struct map_place *parent, const struct map_step *step)
+{
+	bool in_table = parent->kind == MAP_TABLE || parent->kind == MAP_TYPED;
+	return in_table && has_sort_key(parent->table) && step->name[0] == '.' &&
+	       step->length >= strlen(behind) + 2 && ends_with(step->name, step->length, behind);
+}
+
 int map_match_scratch(struct map *map, struct ddb_arena *arena, const struct map_step *step,
 	struct map_place *ret, struct ddb_error *err)
 {
-	bool in_table = ret->kind == MAP_TABLE || ret->kind == MAP_TYPED;
 	if (!may_be_scratch(ret, step))
 		return MAP_NOT_MINE;
 	map_scratch_directory(ret, ret->scratch.directory);
 	ret->scratch.name = step->name;
-	if (!in_table || !has_sort_key(ret->table) || step->name[0] != '.' ||
-		step->length < strlen(behind) + 2 || !ends_with(step->name, step->length, behind))
-		return 0;
-	return look_behind(map, arena, step, ret, err);
+	return may_be_behind(ret, step) ? look_behind(map, arena, step, ret, err) : 0;
+}
+
+/* A new one may have any name that scratch can have and nothing has yet. */
+static int check_new_directory(struct map *map, struct ddb_arena *arena, const struct map_step *step,
+	const struct map_place *parent, struct ddb_error *err)
+{
+	struct map_place place = *parent;
+	if (!step->directory)
+		return MAP_NOT_MINE;
+	int number = map_match_scratch(map, arena, step, &place, err);
+	return number || place.scratch.name == step->name ? number : MAP_NOT_MINE;
+}
+
+int map_match_scratch_directory(struct map *map, struct ddb_arena *arena, const struct map_step *step,
+	struct map_place *ret, struct ddb_error *err)
+{
+	struct ddb_scratch_name name = {.name = step->name};
+	struct ddb_scratch_meta meta;
+	bool found;
+	if (step->name[0] != '.' && ret->kind != MAP_SCRATCH_DIRECTORY)
+		return MAP_NOT_MINE;
+	map_scratch_directory(ret, name.directory);
+	int number = find_scratch(map, &name, &meta, &found, err);
+	if (!number && !found)
+		number = check_new_directory(map, arena, step, ret, err);
+	if (!number && found && !meta.directory)
+		return MAP_NOT_MINE;
+	if (number)
+		return number;
+	ret->scratch = name;
+	ret->exists = found;
+	memset(ret->inside, 0, sizeof(ret->inside));
+	if (found)
+		ddb_scratch_inside(&meta, ret->inside);
+	return 0;
 }
 
 /* ---- Segments ---- */

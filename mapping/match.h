@@ -17,6 +17,7 @@ map_match map_match_typed;
 map_match map_match_item; /* under a table */
 map_match map_match_partition;
 map_match map_match_sort_item; /* under a partition */
+map_match map_match_scratch_directory;
 map_match map_match_scratch;
 map_match map_match_segments;
 map_match map_match_segment;

@@ -4,7 +4,9 @@
  */
 #include "mapping/directory.h"
 #include "mapping/file.h"
+#include "mapping/holding.h"
 #include "mapping/name.h"
+#include "mapping/scratches.h"
 
 #include <errno.h>
 #include <string.h>
@@ -107,18 +109,38 @@ static int make_partition(struct map *map, const struct map_place *place, struct
 	return 0;
 }
 
+static int make_scratch(struct map *map, const struct map_place *place, struct ddb_error *err)
+{
+	struct ddb_scratch_meta meta;
+	if (place->exists)
+		return EEXIST;
+	int number = map_hold(map, place, err);
+	if (number)
+		return number;
+	enum ddb_code code = map->engine->ops->scratch_mkdir(map->engine, &place->scratch, 0755, &meta, err);
+	if (code)
+		return code == DDB_CONDITIONAL_CHECK_FAILED ? EEXIST : map_errno(code);
+	map_tell_path(map, place->path, MAP_VERSION_DIRECTORY, NULL);
+	return 0;
+}
+
 static int make_directory(
 	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
 {
 	struct map_attr attr;
 	if (place->kind == MAP_PARTITION)
 		return make_partition(map, place, err);
+	if (place->kind == MAP_SCRATCH_DIRECTORY)
+		return make_scratch(map, place, err);
 	int number = map_place_stat(map, arena, place, &attr, err);
 	if (!number)
 		return EEXIST;
 	if (number != ENOENT)
 		return number;
-	return refuse(err, EINVAL, "A directory is a table or, in a table with a sort key, a partition key");
+	return refuse(err, EINVAL,
+		"A directory is a table, in a table with a sort key a partition key, or its name begins with "
+		"a "
+		"dot");
 }
 
 static int make_path(
@@ -158,7 +180,7 @@ static int list_first(struct map *map, struct ddb_arena *arena, const struct map
 	view.rendering = rendering;
 	map_scratch_directory(&view, ret_name->directory);
 	return map_errno(
-		map->engine->ops->scratch_list(map->engine, arena, ret_name->directory, NULL, 100, ret, err));
+		map->engine->ops->scratch_list(map->engine, arena, ret_name->directory, NULL, 1, ret, err));
 }
 
 static int check_no_scratch(struct map *map, struct ddb_arena *arena, const struct map_place *place,
@@ -170,22 +192,44 @@ static int check_no_scratch(struct map *map, struct ddb_arena *arena, const stru
 	return number ? number : page.count ? ENOTEMPTY : 0;
 }
 
-/* What nobody who lists the directory can see goes with it: the scratch files beside its typed documents. */
-static int drop_typed_scratch(
-	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+/* Removes something below `name`, a directory's first entry, that has nothing below it. */
+static int remove_leaf(struct map *map, struct ddb_arena *arena, const struct ddb_scratch_entry *entry,
+	struct ddb_scratch_name *name, struct ddb_error *err)
+{
+	struct ddb_engine *engine = map->engine;
+	struct ddb_scratch_page page;
+	bool directory = entry->meta.directory;
+	name->name = entry->name;
+	while (directory) {
+		uint8_t inside[DDB_DIRECTORY_ID_BYTES];
+		ddb_scratch_inside(&entry->meta, inside);
+		int number = map_errno(engine->ops->scratch_list(engine, arena, inside, NULL, 1, &page, err));
+		if (number)
+			return number;
+		if (!page.count)
+			break;
+		entry = page.entries;
+		directory = entry->meta.directory;
+		name->name = entry->name;
+		memcpy(name->directory, inside, sizeof(inside));
+	}
+	int number = map_scratch_remove(map, name, directory, err);
+	return number == ENOENT || number == ENOTEMPTY ? 0 : number;
+}
+
+/* What nobody who lists the directory can see goes with it: the scratch beside its typed documents. */
+static int drop_typed_scratch(struct map *map, const struct map_place *place, struct ddb_error *err)
 {
 	struct ddb_scratch_page page;
 	struct ddb_scratch_name name;
 	for (;;) {
-		int number = list_first(map, arena, place, DDB_RENDER_TYPED, &page, &name, err);
+		DDB_ARENA_AUTO struct ddb_arena arena = {0};
+		ddb_arena_init(&arena, CHANGE_MEMORY);
+		int number = list_first(map, &arena, place, DDB_RENDER_TYPED, &page, &name, err);
+		if (!number && page.count)
+			number = remove_leaf(map, &arena, page.entries, &name, err);
 		if (number || !page.count)
 			return number;
-		for (size_t i = 0; i < page.count; i++) {
-			name.name = page.entries[i].name;
-			enum ddb_code code = map->engine->ops->scratch_remove(map->engine, &name, err);
-			if (code && code != DDB_RESOURCE_NOT_FOUND)
-				return map_errno(code);
-		}
 	}
 }
 
@@ -221,7 +265,7 @@ int map_table_clear(
 	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
 {
 	int number = check_table(map, arena, place, err);
-	return number ? number : drop_typed_scratch(map, arena, place, err);
+	return number ? number : drop_typed_scratch(map, place, err);
 }
 
 static int remove_table(
@@ -238,6 +282,7 @@ static int remove_table(
 	if (code)
 		return map_errno(code);
 	map_partitions_remove_table(map->partitions, place->table->id);
+	map_hold_end_table(map, place->table->id);
 	map_tell_path(map, place->path, UINT64_MAX, NULL);
 	return 0;
 }
@@ -264,7 +309,7 @@ int map_partition_clear(
 	if (number)
 		return number;
 	return typed ? check_no_scratch(map, arena, place, DDB_RENDER_TYPED, err)
-		     : drop_typed_scratch(map, arena, place, err);
+		     : drop_typed_scratch(map, place, err);
 }
 
 static int remove_partition(
@@ -278,7 +323,19 @@ static int remove_partition(
 	if (number)
 		return number;
 	map_partitions_remove(map->partitions, place->table->id, place->partition);
+	map_hold_end(map, place);
 	map_tell_item(map, place, 0, NULL);
+	return 0;
+}
+
+static int remove_scratch(
+	struct map *map, const struct map_place *place, bool directory, struct ddb_error *err)
+{
+	int number = map_scratch_remove(map, &place->scratch, directory, err);
+	if (number)
+		return number;
+	map_linger(map, place);
+	map_tell_path(map, place->path, 0, NULL);
 	return 0;
 }
 
@@ -290,6 +347,8 @@ static int remove_directory(
 		return remove_table(map, arena, place, err);
 	if (place->kind == MAP_PARTITION)
 		return remove_partition(map, arena, place, err);
+	if (place->kind == MAP_SCRATCH_DIRECTORY)
+		return remove_scratch(map, place, true, err);
 	if (place->row->directory)
 		return refuse(err, EPERM, "This directory is always there");
 	int number = map_place_stat(map, arena, place, &attr, err);
@@ -323,18 +382,6 @@ static int remove_item(
 	return 0;
 }
 
-static int remove_scratch(
-	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
-{
-	(void)arena;
-	enum ddb_code code = map->engine->ops->scratch_remove(map->engine, &place->scratch, err);
-	if (code)
-		return map_errno(code);
-	map_linger(map, place);
-	map_tell_path(map, place->path, 0, NULL);
-	return 0;
-}
-
 static int hide_definition(
 	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
 {
@@ -354,7 +401,7 @@ static int remove_file(
 	if (place->kind == MAP_ITEM)
 		return remove_item(map, arena, place, err);
 	if (place->kind == MAP_SCRATCH)
-		return remove_scratch(map, arena, place, err);
+		return remove_scratch(map, place, false, err);
 	if (place->kind == MAP_DEFINITION)
 		return hide_definition(map, arena, place, err);
 	return place->row->directory ? EISDIR : refuse(err, EPERM, "This file is always there");
@@ -440,9 +487,9 @@ static int set_place(struct map *map, struct ddb_arena *arena, const struct map_
 		return set_item(map, arena, place, mtime_ns, version, err);
 	if (place->kind == MAP_DEFINITION)
 		return set_definition(map, place, mtime_ns, err);
-	if (place->kind == MAP_SCRATCH)
-		return map_errno(map->engine->ops->scratch_set(map->engine, &place->scratch,
-			mtime_ns ? mtime_ns : 1, UINT32_MAX, err)); /* 0 would be: as it is */
+	if (place->kind == MAP_SCRATCH || place->kind == MAP_SCRATCH_DIRECTORY)
+		return map_errno(map->engine->ops->scratch_set(
+			map->engine, &place->scratch, mtime_ns, UINT32_MAX, err));
 	return map_place_stat(map, arena, place, &attr, err);
 }
 

@@ -89,6 +89,9 @@ static int stat_definition(struct map *map, struct ddb_arena *arena, const struc
 #define SCRATCH                                                                                              \
 	.writable = true, .listed = true, .match = map_match_scratch, .stat = stat_scratch,                  \
 	.open = map_scratch_open
+#define SCRATCH_DIRECTORY                                                                                    \
+	.directory = true, .writable = true, .listed = true, .match = map_match_scratch_directory,           \
+	.stat = stat_scratch, .listing = &map_listing_scratch
 #define PARTITION                                                                                            \
 	.directory = true, .writable = true, .listed = true, .match = map_match_partition,                   \
 	.stat = stat_partition, .listing = &map_listing_partition
@@ -98,6 +101,7 @@ const struct map_row map_rows[] = {
 	{MAP_STATUS, MAP_ROOT, .name = ".status", TEXT},
 	{MAP_ERRORS, MAP_ROOT, .name = ".errors", TEXT},
 	{MAP_TABLE, MAP_ROOT, .match = map_match_table, .writable = true, .listed = true, .listing = &map_listing_table, DIRECTORY},
+	{MAP_SCRATCH_DIRECTORY, MAP_ROOT, SCRATCH_DIRECTORY},
 	{MAP_SCRATCH, MAP_ROOT, SCRATCH},
 
 	{MAP_DEFINITION, MAP_TABLE, .name = ".table.json", .writable = true, .listed = true, .stat = stat_definition, .open = map_definition_open},
@@ -107,15 +111,21 @@ const struct map_row map_rows[] = {
 	{MAP_SCAN, MAP_TABLE, .name = ".scan", .listing = &map_listing_fixed, DIRECTORY},
 	{MAP_ITEM, MAP_TABLE, .match = map_match_item, ITEM},
 	{MAP_PARTITION, MAP_TABLE, PARTITION},
+	{MAP_SCRATCH_DIRECTORY, MAP_TABLE, SCRATCH_DIRECTORY},
 	{MAP_SCRATCH, MAP_TABLE, SCRATCH},
 
 	{MAP_LINES, MAP_TYPED, .name = ".items.jsonl", .writable = true, .open = map_lines_open, STREAM},
 	{MAP_ITEM, MAP_TYPED, .match = map_match_item, ITEM},
 	{MAP_PARTITION, MAP_TYPED, PARTITION},
+	{MAP_SCRATCH_DIRECTORY, MAP_TYPED, SCRATCH_DIRECTORY},
 	{MAP_SCRATCH, MAP_TYPED, SCRATCH},
 
 	{MAP_ITEM, MAP_PARTITION, .match = map_match_sort_item, ITEM},
+	{MAP_SCRATCH_DIRECTORY, MAP_PARTITION, SCRATCH_DIRECTORY},
 	{MAP_SCRATCH, MAP_PARTITION, SCRATCH},
+
+	{MAP_SCRATCH_DIRECTORY, MAP_SCRATCH_DIRECTORY, SCRATCH_DIRECTORY},
+	{MAP_SCRATCH, MAP_SCRATCH_DIRECTORY, SCRATCH},
 
 	{MAP_SCAN_ALL, MAP_SCAN, .name = "items.jsonl", .listed = true, .open = map_scan_open, STREAM},
 	{MAP_SEGMENTS, MAP_SCAN, .match = map_match_segments, .listing = &map_listing_segments, DIRECTORY},
@@ -219,11 +229,6 @@ static int walk(struct map *map, struct ddb_arena *arena, char *rest, bool direc
 	return 0;
 }
 
-static bool holds_scratch(enum map_kind kind)
-{
-	return kind == MAP_ROOT || kind == MAP_TABLE || kind == MAP_TYPED || kind == MAP_PARTITION;
-}
-
 static int resolve(struct map *map, struct ddb_arena *arena, const char *path, bool directory,
 	struct map_place *ret, struct ddb_error *err)
 {
@@ -241,8 +246,6 @@ static int resolve(struct map *map, struct ddb_arena *arena, const char *path, b
 		map_place_done(&place);
 		return number;
 	}
-	if (holds_scratch(place.kind))
-		map_scratch_directory(&place, place.scratch.directory);
 	*ret = place;
 	return 0;
 }

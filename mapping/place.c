@@ -175,6 +175,7 @@ uint64_t map_ino_of_place(const struct map_place *place)
 		return table_part(place->table) | fixed_part(place);
 	case MAP_ITEM:
 	case MAP_SCRATCH:
+	case MAP_SCRATCH_DIRECTORY:
 		break; /* theirs comes from the engine */
 	}
 	return place->table ? ino_of_name(place, place->name) : FIXED_MAX - 1;
@@ -209,6 +210,7 @@ void map_attr_of_item(const struct map_place *place, const struct ddb_meta *meta
 void map_attr_of_scratch(const struct ddb_scratch_meta *meta, struct map_attr *ret)
 {
 	*ret = (struct map_attr){
+		.directory = meta->directory,
 		.writable = true,
 		.ino = FIXED_MAX + low_part(meta->id),
 		.size = meta->size,
@@ -230,21 +232,34 @@ void map_attr_of_definition(
 
 /* ---- Scratch files ---- */
 
-void map_scratch_directory(const struct map_place *place, uint8_t ret[DDB_DIRECTORY_ID_BYTES])
+static void directory_id(uint8_t kind, uint32_t table, enum ddb_rendering rendering, const char *partition,
+	uint8_t ret[DDB_DIRECTORY_ID_BYTES])
 {
 	crypto_generichash_state state;
-	uint8_t head[6] = {place->kind == MAP_ROOT ? 0 : 1};
-	if (place->table) {
-		for (unsigned i = 0; i < 4; i++)
-			head[1 + i] = (uint8_t)(place->table->id >> (8 * i));
-		head[5] = (uint8_t)place->rendering;
-	}
+	uint8_t head[6] = {kind};
+	for (unsigned i = 0; i < 4; i++)
+		head[1 + i] = (uint8_t)(table >> (8 * i));
+	head[5] = (uint8_t)rendering;
 	crypto_generichash_init(&state, NULL, 0, DDB_DIRECTORY_ID_BYTES);
 	crypto_generichash_update(&state, head, sizeof(head));
-	if (place->partition)
-		crypto_generichash_update(
-			&state, (const unsigned char *)place->partition, strlen(place->partition));
+	if (partition)
+		crypto_generichash_update(&state, (const unsigned char *)partition, strlen(partition));
 	crypto_generichash_final(&state, ret, DDB_DIRECTORY_ID_BYTES);
+}
+
+void map_scratch_directory(const struct map_place *place, uint8_t ret[DDB_DIRECTORY_ID_BYTES])
+{
+	if (place->kind == MAP_SCRATCH_DIRECTORY)
+		memcpy(ret, place->inside, DDB_DIRECTORY_ID_BYTES);
+	else if (place->table)
+		directory_id(1, place->table->id, place->rendering, place->partition, ret);
+	else
+		directory_id(place->kind != MAP_ROOT, 0, DDB_RENDER_PLAIN, NULL, ret);
+}
+
+void map_scratch_hidden(enum map_scratch_hidden which, uint32_t table, uint8_t ret[DDB_DIRECTORY_ID_BYTES])
+{
+	directory_id((uint8_t)which, table, DDB_RENDER_PLAIN, NULL, ret);
 }
 
 void map_scratch_shown(const char *name, char ret[256])

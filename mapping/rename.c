@@ -4,7 +4,9 @@
  */
 #include "mapping/document.h"
 #include "mapping/file.h"
+#include "mapping/holding.h"
 #include "mapping/rename.h"
+#include "mapping/scratches.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@ struct rename {
 	const struct map_place *from, *to;
 	unsigned flags;
 	bool no_replace, exchange;
+	const struct ddb_scratch_name *consume; /* the source, where a put removes it */
 };
 
 static int refuse(struct ddb_error *err, int number, const char *why)
@@ -105,9 +108,11 @@ static int keep_version(const struct rename *rename, struct ddb_error *err)
 	return result.existed ? 0 : ENOENT;
 }
 
-static int keep_item(const struct rename *rename, struct ddb_error *err)
+static int keep_item(void *context, const struct ddb_scratch_name *consume, struct ddb_error *err)
 {
+	const struct rename *rename = context;
 	int number;
+	(void)consume;
 	do
 		number = keep_version(rename, err);
 	while (number == ECANCELED); /* it was changed meanwhile: keep that */
@@ -135,7 +140,10 @@ static int item_to_scratch(const struct rename *rename, struct ddb_error *err)
 	map_linger_begin(rename->map, rename->from);
 	int number = check_free(rename, err);
 	if (!number)
-		number = keep_item(rename, err);
+		number = map_hold(rename->map, rename->to, err);
+	if (!number)
+		number = map_scratch_replace(
+			rename->map, &rename->to->scratch, keep_item, (void *)rename, err);
 	if (number)
 		return number;
 	map_linger(rename->map, rename->from);
@@ -154,14 +162,26 @@ static void scratch_left(const struct rename *rename)
 
 static int move_scratch(const struct rename *rename, struct ddb_error *err)
 {
-	struct ddb_engine *engine = rename->map->engine;
-	enum ddb_code code = engine->ops->scratch_rename(
-		engine, &rename->from->scratch, &rename->to->scratch, rename->no_replace, err);
-	if (code)
-		return no_replace_errno(code);
+	int number = map_hold(rename->map, rename->to, err);
+	if (!number)
+		number = map_scratch_rename(
+			rename->map, &rename->from->scratch, &rename->to->scratch, rename->no_replace, err);
+	if (number)
+		return number;
+	map_files_follow(rename->map, rename->from->path, rename->to->path);
+	map_dirs_follow(rename->map, rename->from->path, rename->to->path);
 	scratch_left(rename);
 	map_tell_path(rename->map, rename->to->path, MAP_VERSION_SCRATCH, NULL);
 	return 0;
+}
+
+/* Into itself it cannot go. */
+static int move_scratch_directory(const struct rename *rename, struct ddb_error *err)
+{
+	size_t length = strlen(rename->from->path);
+	if (!strncmp(rename->to->path, rename->from->path, length) && rename->to->path[length] == '/')
+		return refuse(err, EINVAL, "A directory cannot be moved into itself");
+	return move_scratch(rename, err);
 }
 
 /* What a put does with a scratch file's text. */
@@ -206,12 +226,20 @@ static int put_item(
 	const struct rename *rename, const char *text, size_t length, int64_t mtime_ns, struct ddb_error *err)
 {
 	return text_errno(map_item_put_text(rename->map, rename->caller, rename->to, text, length, mtime_ns,
-		rename->no_replace, &rename->from->scratch, err));
+		rename->no_replace, rename->consume, err));
+}
+
+static int consume_item(void *context, const struct ddb_scratch_name *consume, struct ddb_error *err)
+{
+	struct rename rename = *(const struct rename *)context;
+	rename.consume = consume;
+	return with_text(&rename, put_item, err);
 }
 
 static int scratch_to_item(const struct rename *rename, struct ddb_error *err)
 {
-	int number = with_text(rename, put_item, err);
+	int number =
+		map_scratch_consume(rename->map, &rename->from->scratch, consume_item, (void *)rename, err);
 	if (!number)
 		scratch_left(rename);
 	return number;
@@ -231,19 +259,28 @@ static int put_definition(
 	return code ? map_errno(code) : 0;
 }
 
+/* The table has it: what cannot be removed is only left over. */
+static int consume_definition(void *context, const struct ddb_scratch_name *consume, struct ddb_error *err)
+{
+	const struct rename *rename = context;
+	struct ddb_engine *engine = rename->map->engine;
+	struct ddb_error dropped;
+	int number = with_text(rename, put_definition, err);
+	if (!number && consume)
+		(void)engine->ops->scratch_remove(engine, consume, &dropped);
+	return number;
+}
+
 static int scratch_to_definition(const struct rename *rename, struct ddb_error *err)
 {
-	struct ddb_engine *engine = rename->map->engine;
 	struct map_attr attr;
 	if (rename->no_replace && !map_place_stat(rename->map, rename->arena, rename->to, &attr, err))
 		return EEXIST;
-	int number = with_text(rename, put_definition, err);
-	if (number)
-		return number;
-	/* The table has it: what cannot be removed is only left over. */
-	if (engine->ops->scratch_remove(engine, &rename->from->scratch, err) == DDB_OK)
+	int number = map_scratch_consume(
+		rename->map, &rename->from->scratch, consume_definition, (void *)rename, err);
+	if (!number)
 		scratch_left(rename);
-	return 0;
+	return number;
 }
 
 /* ---- Definitions ---- */
@@ -304,10 +341,23 @@ static const struct pair {
 	{MAP_SCRATCH, MAP_ITEM, scratch_to_item},
 	{MAP_SCRATCH, MAP_SCRATCH, move_scratch},
 	{MAP_SCRATCH, MAP_DEFINITION, scratch_to_definition},
+	{MAP_SCRATCH_DIRECTORY, MAP_SCRATCH_DIRECTORY, move_scratch_directory},
 	{MAP_DEFINITION, MAP_SCRATCH, definition_to_scratch},
 	{MAP_DEFINITION, MAP_ITEM, definition_elsewhere},
 	{MAP_DEFINITION, MAP_DEFINITION, definition_elsewhere},
 };
+
+/* A scratch directory, where none can be. */
+static int directory_onto(const struct rename *rename, struct ddb_error *err)
+{
+	struct map_attr attr;
+	int number = map_place_stat(rename->map, rename->arena, rename->to, &attr, err);
+	if (!number && !attr.directory)
+		return ENOTDIR;
+	if (number && number != ENOENT)
+		return number;
+	return refuse(err, EPERM, "This is no name of a scratch directory");
+}
 
 static int run(const struct rename *rename, struct ddb_error *err)
 {
@@ -318,6 +368,8 @@ static int run(const struct rename *rename, struct ddb_error *err)
 		if (pairs[i].from == from && pairs[i].to == to)
 			return pairs[i].run(rename, err);
 	}
+	if (from == MAP_SCRATCH_DIRECTORY)
+		return directory_onto(rename, err);
 	if (rename->to->row->directory)
 		return EISDIR;
 	return refuse(err, EPERM, "This file is always there");
@@ -336,14 +388,15 @@ static int target_errno(const struct map_place *from, int number, const struct d
 {
 	if (number != ENOENT)
 		return number;
-	number = err->code == DDB_ACCESS_DENIED ? EPERM : map_errno(err->code);
+	number = err->code == DDB_ACCESS_DENIED || from->row->directory ? EPERM : map_errno(err->code);
 	return from->kind == MAP_SCRATCH ? text_errno(number) : number;
 }
 
 static int run_to(struct rename *rename, const char *to, struct ddb_error *err)
 {
 	MAP_PLACE_AUTO struct map_place target = {0};
-	int number = map_resolve(rename->map, rename->arena, to, &target, err);
+	int number = (rename->from->row->directory ? map_resolve_directory : map_resolve)(
+		rename->map, rename->arena, to, &target, err);
 	if (number)
 		return target_errno(rename->from, number, err);
 	rename->to = &target;
@@ -361,7 +414,7 @@ static int run_from(struct rename *rename, const char *from, const char *to, str
 		return strcmp(source.path, to) ? map_rename_directory(rename->map, rename->arena, &source, to,
 							 rename->flags, err)
 					       : 0;
-	if (source.row->directory)
+	if (source.row->directory && source.kind != MAP_SCRATCH_DIRECTORY)
 		return refuse(err, EPERM, "This directory is always there");
 	number = map_place_stat(rename->map, rename->arena, &source, &attr, err);
 	if (number)

@@ -6,7 +6,9 @@
 #include "mapping/rename.h"
 
 #include "mapping/file.h"
+#include "mapping/holding.h"
 #include "mapping/name.h"
+#include "mapping/scratches.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,11 +111,11 @@ static int move_empty(const struct move *move, const struct map_place *to,
 	return number ? number : move_scratch(move, &moves[1], err);
 }
 
-static int move_items(const struct move *move, const struct map_place *to, struct ddb_error *err)
+static int move_all(const struct move *move, const struct map_place *to,
+	const struct ddb_scratch_move moves[2], struct ddb_error *err)
 {
 	struct ddb_engine *engine = move->map->engine;
 	const struct map_place *from = move->from;
-	struct ddb_scratch_move moves[2];
 	struct ddb_move_partition request = {
 		.table = from->table->name,
 		.from = from->hash,
@@ -121,7 +123,6 @@ static int move_items(const struct move *move, const struct map_place *to, struc
 		.move_count = 2,
 		.moves = moves,
 	};
-	list_moves(from, to, moves);
 	enum ddb_code code = DDB_RESOURCE_NOT_FOUND;
 	if (from->has_hash)
 		code = engine->ops->move_partition(engine, &request, err);
@@ -134,6 +135,21 @@ static int move_items(const struct move *move, const struct map_place *to, struc
 	/* Without memory for it nothing is lost: the engine knows the partition. */
 	(void)map_partitions_rename(move->map->partitions, from->table, from->partition, to->partition);
 	return 0;
+}
+
+/* Open scratch files go on under their directory's new id. */
+static int move_items(const struct move *move, const struct map_place *to, struct ddb_error *err)
+{
+	struct ddb_scratch_move moves[2];
+	list_moves(move->from, to, moves);
+	map_scratches_lock(move->map);
+	int number = map_hold_rename(move->map, move->from, to, err);
+	if (!number)
+		number = move_all(move, to, moves, err);
+	for (int typed = 0; !number && typed <= 1; typed++)
+		map_scratches_refile(move->map, &moves[typed]);
+	map_scratches_unlock(move->map);
+	return number;
 }
 
 static int find_target(const struct move *move, struct map_place *ret, struct ddb_error *err)
@@ -167,6 +183,7 @@ static void partition_moved(const struct move *move, const struct map_place *to)
 {
 	const struct map_place *from = move->from;
 	char old[MAP_PATH_MAX], new[MAP_PATH_MAX];
+	map_hold_end(move->map, from);
 	for (int typed = 0; typed <= 1; typed++) {
 		map_partition_path(from->table, typed, from->partition, old);
 		map_partition_path(to->table, typed, to->partition, new);
@@ -216,8 +233,10 @@ static int rename_table(const struct move *move, const char *name, uint32_t repl
 	enum ddb_code code = map->engine->ops->rename_table(map->engine, table->name, name, err);
 	if (!code)
 		map_partitions_rename_table(map->partitions, table->id, name);
-	if (!code && replaced)
+	if (!code && replaced) {
+		map_hold_end_table(map, replaced);
 		map_partitions_remove_table(map->partitions, replaced);
+	}
 	map_tick_resume(map);
 	if (code == DDB_RESOURCE_IN_USE)
 		return ENOTEMPTY; /* it got an item meanwhile */

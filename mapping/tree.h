@@ -26,6 +26,7 @@ enum map_kind {
 	MAP_PARTITION,    /* T/d */
 	MAP_ITEM,         /* T/a.json, T/d/b.json */
 	MAP_SCRATCH,
+	MAP_SCRATCH_DIRECTORY, /* .d where scratch may be, and any name within one */
 };
 
 struct map_row;
@@ -48,12 +49,13 @@ struct map_place {
 	 */
 	bool unnamed;
 	/* MAP_PARTITION as the last component: it is there (in the engine, remembered, or holding scratch
-	 * files), and since when. */
+	 * files), and since when. MAP_SCRATCH_DIRECTORY: it is there. */
 	bool exists;
 	int64_t mtime_ns;
 	uint32_t segment, segments;
-	struct ddb_scratch_name scratch; /* MAP_SCRATCH; its directory's id is also that of any directory that
-					    can hold scratch */
+	struct ddb_scratch_name scratch;        /* MAP_SCRATCH and MAP_SCRATCH_DIRECTORY: the entry */
+	uint8_t inside[DDB_DIRECTORY_ID_BYTES]; /* MAP_SCRATCH_DIRECTORY that exists: the id of what is in it
+						 */
 };
 
 /*
@@ -101,8 +103,15 @@ void map_attr_of_definition(
 /* Of anything: what its row says, no size. */
 void map_attr_of_place(struct map *map, const struct map_place *place, struct map_attr *ret);
 
-/* The id that scratch files of this directory have (root, table, typed table, partition). */
+/* The id that scratch files of this directory have (root, table, typed table, partition, scratch directory).
+ */
 void map_scratch_directory(const struct map_place *place, uint8_t ret[DDB_DIRECTORY_ID_BYTES]);
+/* The ids of directories that no path leads to. */
+enum map_scratch_hidden {
+	MAP_SCRATCH_HELD = 2, /* of a table: its partitions that scratch files alone may keep (holding.c) */
+	MAP_SCRATCH_ORPHANS,  /* files that are open and have no name any more (scratches.c) */
+};
+void map_scratch_hidden(enum map_scratch_hidden which, uint32_t table, uint8_t ret[DDB_DIRECTORY_ID_BYTES]);
 /* The name of a scratch file that stands behind a partition of its own name: ".NAME.scratch", cut when that
  * is too long. */
 void map_scratch_shown(const char *name, char ret[256]);
@@ -112,12 +121,14 @@ uint64_t map_ino_of_item(const struct ddb_table *table, uint64_t serial, enum dd
 uint64_t map_ino_of_place(const struct map_place *place); /* of what has no serial */
 
 struct map_partitions; /* partitions that mkdir made or unlink emptied: partitions.c */
+struct map_scratches;  /* open scratch files: scratches.h */
 
 struct map {
 	struct ddb_engine *engine;
 	struct map_options options; /* mountpoint is the map's own copy */
 	struct map_refusals *refusals;
 	struct map_partitions *partitions;
+	struct map_scratches *scratches;
 	int64_t started_ns;
 	pthread_mutex_t tick_lock;
 	pthread_mutex_t dirs_lock;
