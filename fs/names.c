@@ -131,21 +131,45 @@ void fs_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f
 	fuse_reply_none(req);
 }
 
+/*
+ * The kernel is about to make the name exist itself. It must not be told to drop a directory's entry: that
+ * would take it from those who are in it by then.
+ */
+static bool end_absence(struct fs *fs, fuse_ino_t parent, const char *name)
+{
+	pthread_mutex_lock(&fs->nodes.lock);
+	bool absent = fs_absence_ends(&fs->absences, fs_node_of(fs, parent), name);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return absent;
+}
+
+static void begin_absence(struct fs *fs, fuse_ino_t parent, const char *name)
+{
+	pthread_mutex_lock(&fs->nodes.lock);
+	(void)fs_absence_begins(&fs->absences, fs_node_of(fs, parent), name);
+	pthread_mutex_unlock(&fs->nodes.lock);
+}
+
 void fs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
+	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
 	char path[MAP_PATH_MAX];
+	bool absent;
 	int error;
 
 	(void)mode;
 	if (!fs_path(req, parent, name, path))
 		return;
-	error = map_mkdir(fs_of(req)->map, &caller, path);
+	absent = end_absence(fs, parent, name);
+	error = map_mkdir(fs->map, &caller, path);
 	if (!error) {
 		error = tell_name(req, parent, name, path);
 		if (error) /* nobody is to find what he was told is not there */
-			(void)map_rmdir(fs_of(req)->map, &caller, path);
+			(void)map_rmdir(fs->map, &caller, path);
 	}
+	if (error && absent)
+		begin_absence(fs, parent, name);
 	if (error)
 		fuse_reply_err(req, error);
 }
