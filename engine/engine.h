@@ -141,7 +141,7 @@ struct ddb_update_item {
 	enum ddb_condition condition;
 };
 
-/* Atomically gives the item `from` the key `to`. */
+/* Atomically gives the item `from` the key `to`. Its document changes with that, so mtime is now. */
 struct ddb_move_item {
 	const char *table;
 	struct ddb_value from, to;
@@ -245,7 +245,7 @@ struct ddb_define_table {
 
 /*
  * Gives all items of a partition another partition key, in one transaction, and with them what is filed under
- * directories of scratch files. Versions rise, serials and times stay.
+ * directories of scratch files. Versions and times are new, serials stay.
  */
 enum { DDB_MOVE_ITEMS_MAX = 1000000 };
 struct ddb_scratch_move {
@@ -282,7 +282,7 @@ struct ddb_scratch_page {
 	struct ddb_scratch_entry *entries;
 	bool more;
 };
-#define DDB_SCRATCH_KEEP INT64_MIN /* no time that anything has */
+#define DDB_SCRATCH_KEEP INT64_MIN        /* no time that anything has */
 enum { DDB_SCRATCH_FILE_MAX = 64 << 20 }; /* bytes */
 
 /* ---- The engine ---- */

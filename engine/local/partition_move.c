@@ -156,7 +156,7 @@ static enum ddb_code write_moved(
 	struct ddb_meta meta = {
 		.serial = old->serial,
 		.version = walk->version,
-		.mtime_ns = old->mtime_ns,
+		.mtime_ns = job->now, /* the document has changed: its key is in it */
 		.size = item->size,
 		.rendered = {item->rendered[0], item->rendered[1]},
 	};

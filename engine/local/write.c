@@ -398,6 +398,7 @@ static enum ddb_code move_over(struct local_job *job, const struct move *move, c
 {
 	struct local_item moved;
 	struct ddb_meta meta = from->meta;
+	meta.mtime_ns = job->now; /* the document has changed: its key is in it */
 	enum ddb_code code = local_item_moved(job, from, &move->to, &moved, err);
 	if (!code)
 		code = store_item(job, &moved, to, &meta, err);
@@ -409,6 +410,7 @@ static enum ddb_code exchange(struct local_job *job, const struct move *move, co
 {
 	struct local_item forth, back;
 	struct ddb_meta meta = from->meta, other = to->meta;
+	meta.mtime_ns = other.mtime_ns = job->now;
 	enum ddb_code code = local_item_moved(job, from, &move->to, &forth, err);
 	if (!code)
 		code = local_item_moved(job, to, &move->from, &back, err);
