@@ -382,6 +382,11 @@ int map_file_release(struct map_file *file, const struct map_caller *caller)
 	return number;
 }
 
+bool map_file_outlives(const struct map_file *file)
+{
+	return file->ops->again;
+}
+
 int map_file_stat(struct map_file *file, struct map_attr *ret)
 {
 	if (!file->ops->stat)

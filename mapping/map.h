@@ -140,6 +140,8 @@ int map_file_sync(struct map_file *file, const struct map_caller *caller);
 int map_file_release(struct map_file *file, const struct map_caller *caller);
 /* A new name whose only text was refused: it does not exist and never will through this file. */
 bool map_file_refused(const struct map_file *file);
+/* Whether the file goes on without its name: of a kind that does not know a file by that alone. */
+bool map_file_outlives(const struct map_file *file);
 /*
  * For a file that no name leads to any more: what it is now, its time, and one more handle of it. ESTALE: its
  * kind knows a file only by its name.
