@@ -691,7 +691,7 @@ static void rename_items(void **state)
 	assert_stat(fixture, "Simple/a.json", ENOENT);
 	assert_errno(stat_of(fixture, "Simple/c.json", &after), 0);
 	assert_int_equal(after.ino, before.ino);
-	assert_int_equal(after.mtime_ns, before.mtime_ns);
+	assert_true(after.mtime_ns > before.mtime_ns);
 	assert_told(fixture, "Simple/a.json", 0);
 	assert_told(fixture, "Simple/.typed/a.json", 0);
 	assert_told(fixture, "Simple/c.json", after.version);

@@ -30,6 +30,7 @@ def rename_item(w):
         return
     w.prepare(table, to)
     there, flags = to in table.items, w.rng.choice([0, 0, NOREPLACE])
+    before = time.time_ns()
     got = w.calls.rename(table.path(key), table.path(to), flags)
     if flags and there:
         w.expect("EEXIST", got)
@@ -39,6 +40,7 @@ def rename_item(w):
         w.expect("ok", got)
         if to != key:
             table.items[to] = w.removed(table, key)
+            table.items[to].touched(before)
             w.check_soon(table, key)
     w.check_soon(table, to)
     yield
@@ -52,10 +54,13 @@ def exchange(w):
     if not idle(w, table, to) or to == key:
         return
     w.prepare(table, to)
+    before = time.time_ns()
     got = w.calls.rename(table.path(key), table.path(to), EXCHANGE)
     if to in table.items:
         w.expect("ok", got)
         table.items[key], table.items[to] = table.items[to], table.items[key]
+        table.items[key].touched(before)
+        table.items[to].touched(before)
     else:
         w.expect("ENOENT", got)
     w.check_soon(table, key)
@@ -342,6 +347,7 @@ def rename_partition(w):
     if to == partition or any(count and path.startswith((old + "/", new + "/")) for path, count in w.busy.items()):
         return
     there, flags = w.tree.has_partition(table, to), w.rng.choice([0, 0, NOREPLACE])
+    before = time.time_ns()
     got = w.calls.rename(old, new, flags)
     if not w.tree.has_partition(table, partition):
         w.expect("ENOENT", got)
@@ -353,7 +359,7 @@ def rename_partition(w):
         w.expect("ENOTEMPTY", got)
     else:
         w.expect("ok", got)
-        partition_moved(w, table, partition, to)
+        partition_moved(w, table, partition, to, before)
         w.expect("ENOENT", w.calls.list(old))
         w.expect(sorted(w.tree.listing(table, to)), sorted(w.calls.list(new)))
     for key in w.keys[table.name]:
@@ -362,7 +368,7 @@ def rename_partition(w):
     yield
 
 
-def partition_moved(w, table, partition, to):
+def partition_moved(w, table, partition, to, before):
     old, new = table.directory(partition), table.directory(to)
     w.left(new)
     for stream in w.streams.values():
@@ -371,6 +377,7 @@ def partition_moved(w, table, partition, to):
     w.left(old)
     for key in [key for key in table.items if key[0] == partition]:
         table.items[to, key[1]] = table.items.pop(key)
+        table.items[to, key[1]].touched(before)
     for path in [path for path in w.tree.scratch if path.startswith(old + "/")]:
         w.tree.scratch[new + path[len(old):]] = w.tree.scratch.pop(path)
     table.made = table.made - {partition} | {to}
