@@ -285,9 +285,19 @@ static void store(struct fs *fs, struct fs_handle *handle, struct fuse_file_info
 /*
  * Who wrote may have left a shorter size in the kernel than the text has, and splice(2), sendfile(2) and
  * copy_file_range(2) would end there without asking. A byte stored at the end makes it long enough; one that
- * is too long does no harm. With the nodes' lock held, so that nobody opens the file meanwhile to change it:
- * as long as this handle is the only one, and unanswered, no page is locked that could be waited for.
+ * is too long does no harm. As long as this handle is the only one, and unanswered, no page is locked that
+ * could be waited for; who opens the file meanwhile stays out of the page cache.
  */
+static bool begin_lengthen(const struct fs_handle *handle)
+{
+	struct fs_node *node = handle->node;
+
+	if (handle->writes || !node->unsized || node->handles > 1)
+		return false;
+	node->storing = true;
+	return true;
+}
+
 static void lengthen(struct fs *fs, const struct fs_handle *handle)
 {
 	struct fs_node *node = handle->node;
@@ -296,14 +306,13 @@ static void lengthen(struct fs *fs, const struct fs_handle *handle)
 	size_t length;
 	char last;
 
-	if (handle->writes || !node->unsized || node->handles > 1)
-		return;
 	map_file_attr(handle->file, &attr);
-	if (!attr.size)
-		return;
 	body.offset = attr.size - 1;
-	if (!map_file_read(handle->file, body.offset, &last, 1, &length) && length == 1)
+	if (attr.size && !map_file_read(handle->file, body.offset, &last, 1, &length) && length == 1)
 		(void)fs_transport_notify(fs, FUSE_NOTIFY_STORE, &body, sizeof body, &last, 1);
+	pthread_mutex_lock(&fs->nodes.lock);
+	node->storing = false;
+	pthread_mutex_unlock(&fs->nodes.lock);
 }
 
 /*
@@ -315,7 +324,7 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 {
 	const struct map_caller nobody = {0};
 	struct map_attr now = *attr;
-	bool pending = map_file_pending(handle->file), stores;
+	bool pending = map_file_pending(handle->file), stores, lengthens;
 
 	pthread_mutex_lock(&fs->nodes.lock);
 	if (pending && !node->handles) {
@@ -341,11 +350,13 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 	if (node->attached)
 		fs_node_touch(&fs->nodes, node);
 	stores = begin_store(handle);
-	lengthen(fs, handle);
+	lengthens = begin_lengthen(handle);
 	tell_open(handle, fi);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	if (stores)
 		store(fs, handle, fi);
+	if (lengthens)
+		lengthen(fs, handle);
 }
 
 /* Whether there is still the directory that the node was in. */
