@@ -118,7 +118,8 @@ static void reply_attributes(fuse_req_t req, struct fs *fs, struct fs_node *node
 {
 	struct stat st;
 	fs_size_told(node);
-	double timeout = lasting && (node->attached || node->handles) ? fs_timeout(node) : 0;
+	/* A detached node is told of nothing. */
+	double timeout = lasting && node->attached ? fs_timeout(node) : 0;
 
 	fs_stat_of(fs, node, &st);
 	pthread_mutex_unlock(&fs->nodes.lock);
@@ -215,8 +216,8 @@ static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, cons
 	if (attached)
 		version = node->version;
 	pthread_mutex_unlock(&fs->nodes.lock);
-	/* Without the name any more, the name is meant: the kernel does not say whether it was given a file or a
-	 * path that it has not looked up since. */
+	/* Without the name any more, the name is meant: the kernel does not say whether it was given a file
+	 * or a path that it has not looked up since. */
 	error = map_set_mtime(fs->map, caller, path, mtime_ns, version);
 	if (error)
 		return error == ENOENT && !attached ? 0 : error;

@@ -139,6 +139,15 @@ static bool shows_now(struct fs *fs, const struct fs_node *node, struct map_attr
 	return fs_node_path(node, NULL, path) && !map_stat(fs->map, &nobody, path, attr);
 }
 
+/*
+ * The kernel may have opened the name by a node that was overtaken, and goes on with it until it hears of the
+ * newer one. Where others read an older text by it, it stays theirs.
+ */
+static bool shows_own(const struct fs_node *node, const struct map_attr *attr)
+{
+	return !node->readers && attr->version > node->version;
+}
+
 void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
 {
 	struct fs_node *node = handle->node;
@@ -162,7 +171,7 @@ void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
 		node->fresh = false;
 		node->refused = true;
 		fs_notify_stale(fs, node);
-	} else if (node->attached && put && shows_now(fs, node, &attr)) {
+	} else if (put && (node->attached ? shows_now(fs, node, &attr) : shows_own(node, &attr))) {
 		fs_node_set(node, &attr);
 		node->fresh = false;
 		if (!by_write)

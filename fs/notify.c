@@ -177,12 +177,6 @@ static void queue(struct fs *fs, struct fs_notice *notice)
 	pthread_mutex_unlock(&notifier->lock);
 }
 
-void fs_notify_attributes(struct fs *fs, const struct fs_node *node)
-{
-	if (fs->mounted)
-		(void)fuse_lowlevel_notify_inval_inode(fs->session, fs_number_of(fs, node), -1, 0);
-}
-
 void fs_notify_entry(struct fs *fs, struct fs_node *parent, const char *name)
 {
 	size_t length = strlen(name);
@@ -196,13 +190,30 @@ void fs_notify_entry(struct fs *fs, struct fs_node *parent, const char *name)
 	queue(fs, notice);
 }
 
+/* False: the kernel has no such node, though it was told of one. */
+static bool drop_attributes(struct fs *fs, const struct fs_node *node)
+{
+	return !fs->mounted || !node->lookups ||
+	       fuse_lowlevel_notify_inval_inode(fs->session, fs_number_of(fs, node), -1, 0) != -ENOENT;
+}
+
+/*
+ * Where the kernel has no node yet, an answer that brings it, and what it was by then, is on its way. Who
+ * waits for that answer holds the directory's lock: so the name is dropped behind it. A directory's is not,
+ * for it would be taken from those who are in it by then; of a directory nothing changes that matters.
+ */
+void fs_notify_attributes(struct fs *fs, const struct fs_node *node)
+{
+	if (!drop_attributes(fs, node) && !node->directory)
+		fs_notify_entry(fs, node->parent, node->name);
+}
+
 void fs_notify_stale(struct fs *fs, struct fs_node *node)
 {
 	if (!node->parent)
 		return;
 	fs_node_detach(&fs->nodes, node);
-	fs_notify_attributes(fs, node);
 	/* Without handles a detached node answers ESTALE, and the kernel asks again by itself. */
-	if (node->handles)
+	if (!drop_attributes(fs, node) || node->handles)
 		fs_notify_entry(fs, node->parent, node->name);
 }
