@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STORED_MAX = 32 * 1024 }; /* bytes of text that an open brings along: nearly every item */
+enum {
+	STORED_MAX = 32 * 1024, /* bytes of text that an open brings along: nearly every item */
+	OPEN_TRIES = 4,
+};
 
 static struct fs_handle *handle_of(const struct fuse_file_info *fi)
 {
@@ -60,6 +63,7 @@ static void attach(
 	fs_node_ref(&fs->nodes, node);
 	node->handles++;
 	node->readers += handle->cached;
+	node->onlookers += !handle->writes && !handle->cached;
 	node->writers += handle->writes;
 	fs->nodes.handles++;
 	map_file_set_owner(handle->file, handle);
@@ -112,6 +116,7 @@ void fs_handle_put(struct fs *fs, struct fs_handle *handle, const struct map_cal
 		handle->next->link = handle->link;
 	node->handles--;
 	node->readers -= handle->cached;
+	node->onlookers -= !handle->writes && !handle->cached;
 	node->writers -= handle->writes;
 	fs->nodes.handles--;
 	if (node->fresh && !node->writers) {
@@ -145,7 +150,7 @@ static bool shows_now(struct fs *fs, const struct fs_node *node, struct map_attr
  */
 static bool shows_own(const struct fs_node *node, const struct map_attr *attr)
 {
-	return !node->readers && attr->version > node->version;
+	return !node->readers && !node->onlookers && attr->version > node->version;
 }
 
 void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
@@ -225,26 +230,53 @@ int fs_settle_created(struct fs *fs, struct fs_node *node, const struct map_call
 	return error;
 }
 
-/*
- * Before the map opens anything. Where others read through the cache nobody may write: the name gets a new
- * node, and ESTALE makes the kernel look it up. A writer is counted from here on, so that later readers
- * bypass the cache.
- */
-static int reserve(struct fs *fs, struct fs_node *node, int flags, char path[MAP_PATH_MAX])
+static bool is_of_version(const struct fs_node *node)
 {
+	return node->attached && node->version && !node->volatile_ && !node->stream && !node->fresh;
+}
+
+/*
+ * Whether the node shows, or will show, another version than the one that the handle is about to open, or
+ * than others have opened. A detached node shows what it was to who has it open.
+ */
+static bool clashes(struct fs *fs, const struct fs_node *node, int flags, pid_t thread)
+{
+	bool clash;
+
+	if (opens_for_writing(flags))
+		clash = is_of_version(node) && node->onlookers;
+	else if (node->attached)
+		clash = is_of_version(node) && node->writers;
+	else
+		clash = node->version && node->handles;
+	return clash && fs_clash_begins(&fs->clashes, node, thread);
+}
+
+/*
+ * Before the map opens anything. Where others read nobody may write: the name gets a new node, and ESTALE
+ * makes the kernel look it up. Where others write nobody may read: he is given a node of his own. Who was
+ * sent back once goes on all the same, unless others read through the cache. A writer is counted from here
+ * on, so that later readers bypass the cache.
+ */
+static int reserve(struct fs *fs, struct fs_node *node, int flags, pid_t thread, char path[MAP_PATH_MAX])
+{
+	bool writes = opens_for_writing(flags);
 	int error = 0;
 
 	pthread_mutex_lock(&fs->nodes.lock);
-	if (opens_for_writing(flags) && node->readers) {
-		fs_node_contend(&fs->nodes, node, true);
-		fs_notify_stale(fs, node);
+	if ((writes && node->readers) || clashes(fs, node, flags, thread)) {
+		if (writes) {
+			fs_node_contend(&fs->nodes, node, true);
+			fs_notify_stale(fs, node);
+		}
 		error = ESTALE;
 	} else if (!fs_node_path(node, NULL, path)) {
 		error = ENAMETOOLONG;
 	} else {
+		fs_clash_ends(&fs->clashes, thread);
 		fs_node_ref(&fs->nodes, node);
-		node->writers += opens_for_writing(flags);
-		if (opens_for_writing(flags))
+		node->writers += writes;
+		if (writes)
 			fs_node_contend(&fs->nodes, node, false);
 	}
 	pthread_mutex_unlock(&fs->nodes.lock);
@@ -327,9 +359,10 @@ static void lengthen(struct fs *fs, const struct fs_handle *handle)
 /*
  * Ties an open file to its node. A file holds its own version of the text, so a node that meanwhile shows
  * another one only costs the handle the page cache; nobody else's handle on it, and it comes up to date.
+ * False: the node shows another text than the reader was about to get; unless it is the `last` try.
  */
-static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, const char *path,
-	uint64_t changes, const struct map_attr *attr, struct fuse_file_info *fi)
+static bool join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, const char *path,
+	uint64_t changes, const struct map_attr *attr, bool last, struct fuse_file_info *fi)
 {
 	const struct map_caller nobody = {0};
 	struct map_attr now = *attr;
@@ -344,6 +377,11 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 	} else if (!node->handles && !node->fresh && !fs_ask_again(fs, &nobody, path, changes, 0, &now)) {
 		bool news = !node->attached || node->version != now.version || node->size != now.size;
 		fs_node_revive(&fs->nodes, node);
+		if (!node->attached) {
+			/* It is this handle's alone. */
+			node->unsized |= node->size != attr->size;
+			now = *attr;
+		}
 		fs_node_set(node, &now);
 		if (news)
 			fs_notify_attributes(fs, node);
@@ -352,6 +390,10 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 		fs_node_set(node, attr);
 		node->fresh = false;
 		fs_notify_attributes(fs, node);
+	}
+	if (!last && !opens_for_writing(fi->flags) && is_of_version(node) && node->version != attr->version) {
+		pthread_mutex_unlock(&fs->nodes.lock);
+		return false;
 	}
 	attach(fs, handle, node, fi->flags, attr);
 	if (pending)
@@ -366,6 +408,7 @@ static void join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 		store(fs, handle, fi);
 	if (lengthens)
 		lengthen(fs, handle);
+	return true;
 }
 
 /* Whether there is still the directory that the node was in. */
@@ -420,26 +463,37 @@ static int open_path(struct fs *fs, struct fs_node *node, const struct map_calle
 	return error;
 }
 
+/* Opens the file and ties it to the node; again when it was changed in between. */
+static int open_node(struct fs *fs, struct fs_node *node, const struct map_caller *caller, const char *path,
+	struct fs_handle *handle, struct fuse_file_info *fi)
+{
+	for (int tries = 1;; tries++) {
+		uint64_t changes = fs->nodes.changes;
+		struct map_attr attr;
+		int error = open_path(fs, node, caller, path, fi->flags, &handle->file, &attr);
+
+		if (error || join(fs, node, handle, path, changes, &attr, tries == OPEN_TRIES, fi))
+			return error;
+		(void)map_file_release(handle->file, caller);
+	}
+}
+
 void fs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
 	struct fs_node *node = fs_node_of(fs, ino);
 	struct fs_handle *handle;
-	struct map_attr attr;
 	char path[MAP_PATH_MAX];
-	uint64_t changes = fs->nodes.changes;
 	int error;
 
-	error = reserve(fs, node, fi->flags, path);
+	error = reserve(fs, node, fi->flags, caller.pid, path);
 	if (error) {
 		fuse_reply_err(req, error);
 		return;
 	}
 	handle = calloc(1, sizeof *handle);
-	error = handle ? open_path(fs, node, &caller, path, fi->flags, &handle->file, &attr) : ENOMEM;
-	if (!error)
-		join(fs, node, handle, path, changes, &attr, fi);
+	error = handle ? open_node(fs, node, &caller, path, handle, fi) : ENOMEM;
 	unreserve(fs, node, fi->flags);
 	if (error) {
 		free(handle);

@@ -76,6 +76,20 @@ static void reply_absent(fuse_req_t req, fuse_ino_t parent, const char *name, ui
 		fuse_reply_err(req, ENOENT);
 }
 
+/*
+ * Who was sent back from a node that is written by gets one of his own. The name does not lead there, and the
+ * kernel asks again before it uses it a second time.
+ */
+static struct fs_node *step_aside(struct fs *fs, struct fs_node *node, struct fs_node *parent,
+	const char *name, const struct map_attr *attr, pid_t thread)
+{
+	struct fs_node *aside = NULL;
+
+	if (node->writers && !node->fresh && fs_clash_with(&fs->clashes, node, thread))
+		aside = fs_node_aside(&fs->nodes, parent, name, attr);
+	return aside ? aside : node;
+}
+
 /* Answers with the name, or with its absence; else an error that is the caller's to answer. */
 static int tell_name(fuse_req_t req, fuse_ino_t parent, const char *name, const char *path)
 {
@@ -94,7 +108,10 @@ static int tell_name(fuse_req_t req, fuse_ino_t parent, const char *name, const 
 	}
 	if (error)
 		return error;
+	node = step_aside(fs, node, fs_node_of(fs, parent), name, &attr, caller.pid);
 	fs_entry_of(fs, node, &entry);
+	if (!node->attached)
+		entry.attr_timeout = entry.entry_timeout = 0;
 	pthread_mutex_unlock(&fs->nodes.lock);
 	if (fuse_reply_entry(req, &entry) == -ENOENT)
 		fs_forget(fs, entry.ino, 1);

@@ -188,6 +188,16 @@ struct fs_node *fs_node_new(
 	return node;
 }
 
+struct fs_node *fs_node_aside(
+	struct fs_nodes *nodes, struct fs_node *parent, const char *name, const struct map_attr *attr)
+{
+	struct fs_node *node = fs_node_new(nodes, parent, name, attr);
+
+	if (node)
+		fs_node_detach(nodes, node);
+	return node;
+}
+
 /* Whether the kernel may go on knowing the name by this node, now that it shows `attr`. */
 static bool can_go_on(const struct fs_node *node, const struct map_attr *attr)
 {

@@ -23,6 +23,7 @@ struct fs_node {
 	int64_t mtime_ns;
 	uint32_t references; /* children, handles, requests under way */
 	uint32_t readers;    /* open handles that read through the page cache */
+	uint32_t onlookers;  /* open handles that read past it */
 	uint32_t handles;    /* all open ones */
 	uint32_t writers;    /* those that write */
 	uint32_t hash;
@@ -70,6 +71,12 @@ struct fs_node *fs_node_adopt(
 	struct fs_nodes *nodes, struct fs_node *parent, const char *name, const struct map_attr *attr);
 /* Always a new one. */
 struct fs_node *fs_node_new(
+	struct fs_nodes *nodes, struct fs_node *parent, const char *name, const struct map_attr *attr);
+/*
+ * One of a single opening, to which the name does not lead: it shows a version of its own while another node
+ * of the name is written by.
+ */
+struct fs_node *fs_node_aside(
 	struct fs_nodes *nodes, struct fs_node *parent, const char *name, const struct map_attr *attr);
 void fs_node_set(struct fs_node *node, const struct map_attr *attr);
 /* The name no longer leads here. */

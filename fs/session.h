@@ -8,6 +8,7 @@
 #define FUSE_USE_VERSION 312
 
 #include "fs/absence.h"
+#include "fs/clash.h"
 #include "fs/fs.h"
 #include "fs/guard.h"
 #include "fs/node.h"
@@ -27,6 +28,7 @@ struct fs {
 	struct map *map;
 	struct fs_nodes nodes;
 	struct fs_absences absences;
+	struct fs_clashes clashes;
 	struct fs_notifier notifier;
 	struct fs_counts counts;
 	struct fs_handle *opened;  /* all handles; under the nodes' lock */

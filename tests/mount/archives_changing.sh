@@ -1,0 +1,60 @@
+# Archives of a table that is being overwritten: each document in them is one of those written, whole, for tar takes size
+# and text by the same open file. (bsdtar opens each file twice.)
+. "$TESTS/lib.sh" || exit 1
+
+export mnt work PYTHONPATH=$TESTS PYTHONDONTWRITEBYTECODE=1
+start
+rounds=25
+[ -z "${DYNAMOUNT_LONG-}" ] || rounds=200
+check "whole documents" python3 - $rounds <<'PYTHON'
+from calls import *
+import random, subprocess, tarfile
+ITEMS, ROUNDS = 60, int(sys.argv[1])
+table("Users")
+
+def text(number):
+    length = random.choice([1, 30, 500, 3000, 5000, 20000])
+    return json.dumps({"n": number, "length": length, "text": chr(97 + number % 26) * length})
+
+def overwrite():
+    number = 0
+    while True:
+        number += 1
+        with open(mnt + "Users/%d.json" % random.randrange(ITEMS), "w") as file:
+            file.write(text(number))
+
+def judge(name, raw):
+    try:
+        document = json.loads(raw)
+        whole = document["text"] == chr(97 + document["n"] % 26) * document["length"]
+    except (ValueError, KeyError):
+        whole = False
+    if not whole:
+        same("%s, %d bytes" % (name, len(raw)), "a whole document", raw[:50] + b" ... " + raw[-50:])
+
+for item in range(ITEMS):
+    write("Users/%d.json" % item, text(item))
+writers = []
+for i in range(2):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            overwrite()
+        finally:
+            os._exit(1)
+    writers.append(pid)
+for i in range(ROUNDS):
+    archive = work + "/tar"
+    done = subprocess.run(["tar", "cf", archive, "-C", mnt, "Users"], stderr=subprocess.PIPE)
+    same("tar", (0, b""), (done.returncode, done.stderr))
+    with tarfile.open(archive) as file:
+        members = [member for member in file if member.name.endswith(".json") and "/." not in member.name]
+        same("its members", ITEMS, len(members))
+        for member in members:
+            judge(member.name, file.extractfile(member).read())
+for pid in writers:
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+finish()
+PYTHON
+finish
