@@ -114,7 +114,35 @@ static int look(struct fs *fs, fuse_ino_t ino, const struct map_caller *caller, 
 	return error;
 }
 
-static void reply_attributes(fuse_req_t req, struct fs *fs, struct fs_node *node, bool lasting)
+enum { NO_DRAFT = -1 };
+
+/*
+ * What the only writer has made of a file and not put yet: he sees its size, as on any filesystem. Others see
+ * what is put: an item that is being rewritten must not look empty to them.
+ */
+static int64_t draft_size(struct fs *fs, const struct fs_node *node, const struct map_caller *caller)
+{
+	struct fs_handle *handle = fs_handle_drafting(fs, node, caller);
+	int64_t size = NO_DRAFT;
+	uint64_t draft;
+
+	if (!handle)
+		return NO_DRAFT;
+	if (map_file_draft(handle->file, &draft))
+		size = (int64_t)draft;
+	fs_handle_put(fs, handle, caller);
+	return size;
+}
+
+static void show_draft(struct fs_node *node, int64_t size, struct stat *st)
+{
+	st->st_size = size;
+	st->st_blocks = (size + 511) / 512;
+	node->unsized = true;
+}
+
+/* With the nodes' lock held, which is dropped. */
+static void reply_attributes(fuse_req_t req, struct fs *fs, struct fs_node *node, int64_t draft, bool lasting)
 {
 	struct stat st;
 	fs_size_told(node);
@@ -122,8 +150,10 @@ static void reply_attributes(fuse_req_t req, struct fs *fs, struct fs_node *node
 	double timeout = lasting && node->attached ? fs_timeout(node) : 0;
 
 	fs_stat_of(fs, node, &st);
+	if (draft != NO_DRAFT)
+		show_draft(node, draft, &st);
 	pthread_mutex_unlock(&fs->nodes.lock);
-	fuse_reply_attr(req, &st, timeout);
+	fuse_reply_attr(req, &st, draft == NO_DRAFT ? timeout : 0);
 }
 
 void fs_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -131,13 +161,14 @@ void fs_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
 	struct fs_node *node;
+	int64_t draft = draft_size(fs, fs_node_of(fs, ino), &caller);
 	int error = look(fs, ino, &caller, &node);
 
 	(void)fi;
 	if (error)
 		fuse_reply_err(req, error);
 	else
-		reply_attributes(req, fs, node, true);
+		reply_attributes(req, fs, node, draft, true);
 }
 
 /*
@@ -179,6 +210,7 @@ static int set_size(struct fs *fs, struct fs_handle *handle, const char *path,
 
 	if (!handle || !handle->writes)
 		return truncate_path(fs, path, caller, size);
+	handle->writer = caller->pid;
 	error = map_file_truncate(handle->file, caller, size);
 	fs_handle_settle(fs, handle, false);
 	return error;
@@ -276,6 +308,7 @@ void fs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set, 
 	struct fs_handle *handle = fi ? (struct fs_handle *)(uintptr_t)fi->fh : NULL;
 	struct fs_node *node = fs_node_of(fs, ino);
 	char path[MAP_PATH_MAX];
+	int64_t draft;
 	int error;
 
 	/*
@@ -290,6 +323,7 @@ void fs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set, 
 		error = set_size(fs, handle, path, &caller, (uint64_t)st->st_size);
 	if (!error && to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))
 		error = set_mtime(fs, node, path, &caller, wanted_mtime(st, to_set));
+	draft = draft_size(fs, node, &caller);
 	if (!error)
 		error = look(fs, ino, &caller, &node);
 	/*
@@ -300,7 +334,7 @@ void fs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set, 
 	if (error)
 		fuse_reply_err(req, error);
 	else
-		reply_attributes(req, fs, node, handle && handle->writes);
+		reply_attributes(req, fs, node, draft, handle && handle->writes);
 }
 
 void fs_op_statfs(fuse_req_t req, fuse_ino_t ino)

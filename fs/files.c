@@ -20,6 +20,15 @@ static struct fs_handle *handle_of(const struct fuse_file_info *fi)
 	return (struct fs_handle *)(uintptr_t)fi->fh;
 }
 
+static struct fs_handle *handle_new(const struct map_caller *caller)
+{
+	struct fs_handle *handle = calloc(1, sizeof *handle);
+
+	if (handle)
+		handle->writer = caller->pid;
+	return handle;
+}
+
 static bool opens_for_writing(int flags)
 {
 	return (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
@@ -207,6 +216,24 @@ struct fs_handle *fs_handle_beyond(struct fs *fs, const struct fs_node *node)
 		handle = handle->next;
 	if (handle)
 		handle->references++;
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return handle;
+}
+
+struct fs_handle *fs_handle_drafting(
+	struct fs *fs, const struct fs_node *node, const struct map_caller *caller)
+{
+	struct fs_handle *handle = NULL;
+
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (node->handles == 1 && node->writers)
+		handle = fs->opened;
+	while (handle && handle->node != node)
+		handle = handle->next;
+	if (handle && handle->writes && handle->writer && handle->writer == caller->pid)
+		handle->references++;
+	else
+		handle = NULL;
 	pthread_mutex_unlock(&fs->nodes.lock);
 	return handle;
 }
@@ -492,7 +519,7 @@ void fs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, error);
 		return;
 	}
-	handle = calloc(1, sizeof *handle);
+	handle = handle_new(&caller);
 	error = handle ? open_node(fs, node, &caller, path, handle, fi) : ENOMEM;
 	unreserve(fs, node, fi->flags);
 	if (error) {
@@ -542,7 +569,7 @@ void fs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 
 	if (!fs_path(req, parent, name, path))
 		return;
-	handle = calloc(1, sizeof *handle);
+	handle = handle_new(&caller);
 	error = handle ? map_create(fs->map, &caller, path, fi->flags, mode, &handle->file, &attr) : ENOMEM;
 	if (!error) {
 		error = begin(fs, fs_node_of(fs, parent), name, handle, &attr, fi, &entry);
@@ -583,6 +610,8 @@ void fs_op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size,
 	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
 	struct fs_handle *handle = handle_of(fi);
+
+	handle->writer = caller.pid;
 	int error = map_file_write(handle->file, &caller, (uint64_t)offset, bytes, size);
 
 	(void)ino;
@@ -599,6 +628,8 @@ void fs_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int error = map_file_flush(handle_of(fi)->file, &caller);
 
 	(void)ino;
+	/* By others it is closed when they are forked. */
+	atomic_compare_exchange_strong(&handle_of(fi)->writer, &(int){caller.pid}, 0);
 	fs_handle_settle(fs_of(req), handle_of(fi), false);
 	fuse_reply_err(req, error);
 }

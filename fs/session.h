@@ -47,6 +47,7 @@ struct fs_handle {
 	uint32_t references; /* the open file, and whoever settles it; under the nodes' lock */
 	uint64_t version;    /* of the text that it opened, or put last */
 	int64_t mtime_ns;    /* as the version */
+	atomic_int writer;   /* the thread that opened it, or wrote last; 0: it was closed since */
 	bool writes, cached;
 	struct fs_handle *next, **link; /* among all */
 	struct fs_handle *next_created, **link_created;
@@ -105,6 +106,12 @@ void fs_handle_put(struct fs *fs, struct fs_handle *handle, const struct map_cal
 /* A reference to an open handle of a node without a version that its name no longer leads to: what is asked
  * of it is for the handle's file to answer. NULL: there is none. */
 struct fs_handle *fs_handle_beyond(struct fs *fs, const struct fs_node *node);
+/*
+ * A reference to the only open handle of a node when it is this caller who writes by it: what is not put yet
+ * is shown to nobody else. NULL: there is none.
+ */
+struct fs_handle *fs_handle_drafting(
+	struct fs *fs, const struct fs_node *node, const struct map_caller *caller);
 /* Releases what is still open when the session is over. */
 void fs_handles_close(struct fs *fs);
 /* Puts a new name that nobody has written to yet: somebody wants to act on it. */

@@ -444,6 +444,16 @@ void map_file_attr(const struct map_file *file, struct map_attr *ret)
 	pthread_mutex_unlock(lock);
 }
 
+bool map_file_draft(struct map_file *file, uint64_t *ret)
+{
+	if (!file->ops->draft || !map_file_writes(file))
+		return false;
+	pthread_mutex_lock(&file->lock);
+	bool draft = file->ops->draft(file, ret);
+	pthread_mutex_unlock(&file->lock);
+	return draft;
+}
+
 bool map_file_pending(const struct map_file *file)
 {
 	struct map_attr attr;

@@ -21,6 +21,7 @@ struct map_file_ops {
 	int (*truncate)(struct map_file *file, const struct map_caller *caller, uint64_t size);
 	int (*stat)(struct map_file *file, struct map_attr *ret); /* these three NULL: ESTALE */
 	int (*set_mtime)(struct map_file *file, const struct map_caller *caller, int64_t mtime_ns);
+	bool (*draft)(const struct map_file *file, uint64_t *ret); /* NULL: false */
 	int (*again)(struct map_file *file, struct map_file *ret); /* makes a kind's part of its own */
 	int (*flush)(struct map_file *file, const struct map_caller *caller);
 	int (*sync)(struct map_file *file, const struct map_caller *caller);

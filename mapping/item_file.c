@@ -336,10 +336,18 @@ static void item_done(struct map_file *file)
 	free(part);
 }
 
+static bool item_draft(const struct map_file *file, uint64_t *ret)
+{
+	const struct item_part *part = file->part;
+
+	return map_writer_draft(&part->writer, ret);
+}
+
 static const struct map_file_ops item_ops = {
 	.read = item_read,
 	.write = item_write,
 	.truncate = item_truncate,
+	.draft = item_draft,
 	.flush = item_flush,
 	.sync = item_sync,
 	.settle = item_settle,

@@ -154,6 +154,8 @@ int map_file_again(struct map_file *file, const struct map_caller *caller, int f
  * opened; size 0 for a new name). */
 void map_file_attr(const struct map_file *file, struct map_attr *ret);
 
+/* Whether the file has text that is not put, be it empty: its size. */
+bool map_file_draft(struct map_file *file, uint64_t *ret);
 /* A new name that is not put yet: it exists only through this file. */
 bool map_file_pending(const struct map_file *file);
 /* Puts a pending name that was never written to as an item of its key attributes; otherwise nothing. */

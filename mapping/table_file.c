@@ -403,10 +403,18 @@ static void definition_done(struct map_file *file)
 	free(part);
 }
 
+static bool definition_draft(const struct map_file *file, uint64_t *ret)
+{
+	const struct definition_part *part = file->part;
+
+	return map_writer_draft(&part->writer, ret);
+}
+
 static const struct map_file_ops definition_ops = {
 	.read = definition_read,
 	.write = definition_write,
 	.truncate = definition_truncate,
+	.draft = definition_draft,
 	.flush = definition_flush,
 	.sync = definition_sync,
 	.release = definition_flush,

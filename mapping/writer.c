@@ -45,6 +45,16 @@ bool map_writer_holds_text(const struct map_writer *writer)
 	return writer->mode != MAP_WRITER_IDLE;
 }
 
+bool map_writer_draft(const struct map_writer *writer, uint64_t *ret)
+{
+	if (writer->mode == MAP_WRITER_IDLE || writer->refused)
+		return false;
+	if (writer->mode == MAP_WRITER_SEQUENTIAL ? writer->complete : !writer->dirty)
+		return false;
+	*ret = writer->text.length;
+	return true;
+}
+
 bool map_writer_untouched(const struct map_writer *writer)
 {
 	return writer->mode == MAP_WRITER_SEQUENTIAL && !writer->put && !writer->refused &&

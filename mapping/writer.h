@@ -58,6 +58,8 @@ int map_writer_settle(struct map_writer *writer, const struct map_caller *caller
 
 /* Whether the text is the writer's own, to be read from it. */
 bool map_writer_holds_text(const struct map_writer *writer);
+/* Whether it is not put, or not as it is now: its size. */
+bool map_writer_draft(const struct map_writer *writer, uint64_t *ret);
 /* Nothing but white space was written and nothing put or refused. */
 bool map_writer_untouched(const struct map_writer *writer);
 

@@ -136,6 +136,8 @@ class Worker:
             return "stat: " + st
         size, mtime, ino = st
         if size != len(table.text_of(key)):
+            if self.busy[table.path(key)]:
+                return None  # who writes sees the size of what he has not finished
             return "size %d, not %d" % (size, len(table.text_of(key)))
         if not item.mtime[0] <= mtime <= item.mtime[1]:
             return "mtime %d, not in %s" % (mtime, item.mtime)
