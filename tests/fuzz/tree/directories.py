@@ -23,8 +23,11 @@ class Stream:
         if path.startswith(self.prefix):
             self.stay.discard(path[len(self.prefix):])
 
-    def moved(self, directory):
-        self.directory, self.prefix = directory, directory + "/"
+    def follow(self, old, new):
+        """The directory, or one above it, was renamed."""
+        if (self.directory + "/").startswith(old + "/") and not self.removed:
+            self.directory = new + self.directory[len(old):]
+            self.prefix = self.directory + "/"
 
     def problem(self, ended):
         counts = {}
@@ -60,7 +63,7 @@ def names_in(w, directory):
 
 def may_be_listed(w, directory):
     """After a remount a partition that has scratch files alone is found by its name, and not listed."""
-    return {path.split("/")[1] for path in w.tree.scratch if path.startswith(directory + "/")}
+    return {path.split("/")[1] for path in [*w.tree.scratch, *w.tree.scratch_dirs] if path.startswith(directory + "/")}
 
 
 def some_directory(w):
@@ -68,7 +71,7 @@ def some_directory(w):
     for table in w.tree.tables.values():
         choices.append(table.name)
         choices += sorted(table.directory(partition) for partition in table.partitions())
-    return w.rng.choice(choices)
+    return w.rng.choice(choices + sorted(w.tree.scratch_dirs))
 
 
 def is_ours(w, directory, name):

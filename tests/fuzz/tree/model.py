@@ -89,10 +89,19 @@ class Tree:
     def __init__(self):
         self.tables = {}
         self.scratch = {}  # path: Scratch
+        self.scratch_dirs = set()  # paths
 
     def scratch_in(self, directory):
+        """The names of files and directories there."""
         prefix = directory + "/" if directory else ""
-        return {p[len(prefix):] for p in self.scratch if p.startswith(prefix) and "/" not in p[len(prefix):]}
+        return {p[len(prefix):] for p in [*self.scratch, *self.scratch_dirs]
+                if p.startswith(prefix) and "/" not in p[len(prefix):]}
+
+    def move_scratch(self, old, new):
+        """All that is below a directory."""
+        renamed = lambda path: new + path[len(old):] if path.startswith(old + "/") else path
+        self.scratch = {renamed(path): scratch for path, scratch in self.scratch.items()}
+        self.scratch_dirs = {renamed(path) for path in self.scratch_dirs}
 
     def has_partition(self, table, partition):
         return partition in table.partitions() or bool(self.scratch_in(table.directory(partition)))

@@ -94,6 +94,8 @@ def scratch_directories(w):
     for table in (w.tree.tables["Parts"], w.tree.tables["Grid"]):
         for partition in sorted(table.partitions()):
             yield table.directory(partition), ["." + me + ".x.json.Qw12", "4913", me + "~"]
+    for directory in sorted(w.tree.scratch_dirs):
+        yield directory, ["one.json", "two", ".three"]
 
 
 def some_scratch_path(w):
@@ -179,13 +181,16 @@ def unlink_scratch(w):
 
 
 def scratch_left(w, path):
-    """A partition that it was in lingers."""
     w.left(path)
-    directory = path.rpartition("/")[0]
+    children_left(w, path.rpartition("/")[0])
+    return w.tree.scratch.pop(path)
+
+
+def children_left(w, directory):
+    """A partition that something was in lingers."""
     for table in w.tree.tables.values():
         if table.composite:
             table.made |= {p for p in parts_of(w, table) if table.directory(p) == directory}
-    return w.tree.scratch.pop(path)
 
 
 def parts_of(w, table):
@@ -210,6 +215,10 @@ def rename_scratch(w):
     yield
 
 
+def hidden_in(w, table):
+    return sorted(path for path in w.tree.scratch_dirs if path.startswith(table.name + "/"))
+
+
 def save_by_rename(w):
     """As sed -i, rsync and jq do it: a scratch file beside the item, whose text is then the item's."""
     table, key = w.some_key()
@@ -217,6 +226,7 @@ def save_by_rename(w):
         return
     w.prepare(table, key)
     directory = table.directory(key[0]) if table.composite else table.name
+    directory = w.rng.choice([directory, directory, *hidden_in(w, table)])
     path = "%s/.p%d.%d" % (directory, w.process, w.number())
     document, written = w.new_document(table, key)
     text, refused = documents.spell(w.rng, written), w.chance(0.2)
@@ -254,7 +264,8 @@ def keep_backup(w):
     table, key = w.some_item()
     if not table or not idle(w, table, key) or table.name not in w.keys:
         return
-    path = "%s/.p%d~%d" % (table.path(key).rpartition("/")[0], w.process, w.number())
+    directory = w.rng.choice([table.path(key).rpartition("/")[0], *hidden_in(w, table)])
+    path = "%s/.p%d~%d" % (directory, w.process, w.number())
     text, item = table.text_of(key), table.items[key]
     w.expect("ok", w.calls.rename(table.path(key), path))
     w.removed(table, key)
@@ -332,6 +343,10 @@ def empty_partition(w):
     for path in [path for path in w.tree.scratch if path.startswith(directory + "/")]:
         w.expect("ok", w.calls.unlink(path))
         scratch_left(w, path)
+    for path in sorted(path for path in w.tree.scratch_dirs if path.startswith(directory + "/"))[::-1]:
+        w.expect("ok", w.calls.rmdir(path))
+        w.left(path)
+        w.tree.scratch_dirs.remove(path)
     w.expect("ok", w.calls.rmdir(directory))
     table.made.discard(partition)
     w.left(directory)
@@ -372,14 +387,12 @@ def partition_moved(w, table, partition, to, before):
     old, new = table.directory(partition), table.directory(to)
     w.left(new)
     for stream in w.streams.values():
-        if stream.directory == old:
-            stream.moved(new)
+        stream.follow(old, new)
     w.left(old)
     for key in [key for key in table.items if key[0] == partition]:
         table.items[to, key[1]] = table.items.pop(key)
         table.items[to, key[1]].touched(before)
-    for path in [path for path in w.tree.scratch if path.startswith(old + "/")]:
-        w.tree.scratch[new + path[len(old):]] = w.tree.scratch.pop(path)
+    w.tree.move_scratch(old, new)
     table.made = table.made - {partition} | {to}
 
 

@@ -18,6 +18,7 @@ import model
 import names
 import os
 import random
+import scratchdirs
 import shared
 import signal
 import socket
@@ -30,7 +31,7 @@ import traceback
 from syscalls import Calls, libc
 from worker import Mismatch, Worker
 
-FAMILIES = [(20, files), (12, names), (5, directories), (4, tables), (8, shared)]
+FAMILIES = [(20, files), (12, names), (5, directories), (4, tables), (4, scratchdirs), (8, shared)]
 OPERATIONS = [(weight * share / sum(w for w, _ in family.OPERATIONS), operation)
               for share, family in FAMILIES for weight, operation in family.OPERATIONS]
 WEIGHTS, CHOICES = [weight for weight, _ in OPERATIONS], [operation for _, operation in OPERATIONS]
@@ -144,6 +145,8 @@ def verify(worker):
     for path in worker.tree.scratch:
         if not worker.busy[path]:
             worker.check_scratch(path)
+    for path in sorted(worker.tree.scratch_dirs):
+        directories.check_names(worker, path, worker.calls.list(path))
 
 
 def obey(worker, command):
