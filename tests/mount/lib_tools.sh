@@ -119,8 +119,11 @@ read_trace() {
     echo '{"operation":"End","result":"ok"}'
   } >&"${READER[1]}"
   while IFS= read -r -t 20 line <&"${READER[0]}" && [ "$line" != End: ]; do
+    # One that is still open when it is removed gets a number for a name first.
     case $line in
       Scratch*)
+        [[ ! $line =~ ^ScratchRemove:[0-9]{15,}$ ]] || continue
+        [[ ! $line =~ ^ScratchRename:(.*)'>'[0-9]{15,}$ ]] || line=ScratchRemove:${BASH_REMATCH[1]}
         [[ $line == ScratchWrite:* && $line == "$last" ]] || scratch+=${scratch:+ }$line
         last=$line
         ;;
