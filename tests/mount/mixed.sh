@@ -1,7 +1,7 @@
 # kill -9 and umount under a mixed load: what was acknowledged is there, and nothing is half done.
 . "$TESTS/lib.sh" || exit 1
 
-rounds=20
+rounds=12
 [ -z "${DYNAMOUNT_LONG-}" ] || rounds=200
 workers=5
 
@@ -229,7 +229,7 @@ busy() {
 rest() {
   local pid
   for pid in $pids; do
-    if ! timeout 20 tail --pid="$pid" -f /dev/null; then
+    if ! timeout 20 tail -s 0.02 --pid="$pid" -f /dev/null; then
       fail "$1: a process hangs"
       umount -f "$mnt"
     fi

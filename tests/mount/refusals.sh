@@ -14,14 +14,15 @@ before=$(cat "$t/alice.json")
 # bad ERRNO MESSAGE DOCUMENT: refused over an item and under a new name
 bad() {
   printf '%s' "$3" >"$work/document"
-  local target
+  local target errno path message
   for target in alice new; do
-    refused "$3" bash -c "echo \"\$(cat $work/document)\" >$t/$target.json"
-    same "errno of $3" "$1" "$(last_error .errno)"
-    [[ "$(last_error)" == *"$2"* ]] || fail "message of $3: $(last_error)"
-    same "path of $3" "Users/$target.json" "$(last_error .path | sed 's,^/,,')"
-    same "the old item after $3" "$before" "$(cat "$t/alice.json")"
-    same "no new item after $3" absent "$(stat "$t/new.json" 2>/dev/null || echo absent)"
+    refused "$3" bash -c "echo \"\$(<$work/document)\" >$t/$target.json"
+    IFS=$'\t' read -r errno path message < <(last_error '[.errno, .path, .message] | @tsv')
+    same "errno of $3" "$1" "$errno"
+    [[ "$message" == *"$2"* ]] || fail "message of $3: $message"
+    same "path of $3" "Users/$target.json" "${path#/}"
+    same "the old item after $3" "$before" "$(<"$t/alice.json")"
+    [ ! -e "$t/new.json" ] || fail "a new item after $3"
   done
 }
 bad EINVAL "line 1, column 1" 'garbage'

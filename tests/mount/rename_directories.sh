@@ -3,8 +3,8 @@
 . "$TESTS/lib.sh" || exit 1
 
 export mnt work PYTHONPATH=$TESTS PYTHONDONTWRITEBYTECODE=1
-rounds=10
-seconds=5
+rounds=6
+seconds=4
 [ -z "${DYNAMOUNT_LONG-}" ] || { rounds=100; seconds=60; }
 start
 
@@ -399,7 +399,8 @@ finish()
 PYTHON
 check "a busy directory" timeout $((seconds + 60)) python3 "$work/busy.py" $seconds
 same "nothing unexpected in .errors" "" "$(jq -r 'select(.errno == "EIO" or .errno == "ESTALE")' "$mnt/.errors")"
-poll "no handle is left" test "$(jq .handles "$mnt/.status")" -le 1
+all_closed() { [ "$(jq .handles "$mnt/.status")" -le 1 ]; }
+poll "no handle is left" all_closed
 
 # Dying in the midst: all items are under one name
 rm -rf "${mnt:?}"/[A-Z]*

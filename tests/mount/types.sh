@@ -122,8 +122,11 @@ for line in open(items, encoding="utf-8"):
     for inner in document.values():
         walk(inner)
 PYTHON
-same "jq agrees on the layout" "" "$(cd "$mnt/Types" && for i in $(seq 0 299); do
-  grep -Eq '0\.0000|[0-9]{17}|\\u007f|"\$ns"' $i.json || jq --indent 2 . $i.json | cmp -s - $i.json || echo $i; done)"
+cd "$mnt/Types" || fail "cd"
+mapfile -t alike < <(grep -LE '0\.0000|[0-9]{17}|\\u007f|"\$ns"' [0-9]*.json)
+[ ${#alike[@]} -gt 100 ] || fail "jq can be asked of ${#alike[@]} documents only"
+check "jq agrees on the layout" diff <(jq --indent 2 . "${alike[@]}") <(cat "${alike[@]}")
+cd / || fail "cd"
 
 check "copy" cp -a "$mnt/Types" "$work/copy"
 check "restore" cp -a "$work/copy" "$mnt/Restored"
