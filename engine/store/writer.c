@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 enum {
 	REMOVAL_BYTES = 2 << 10, /* a job that removes records and writes no more is a removal */
 	BATCH_BYTES = 16 << 20,  /* changed in one commit, before further jobs wait for the next */
+	LARGE_BYTES = 32 << 20,  /* changed by a transaction that takes uncommonly much memory */
 };
 
 static const char doing[] = "the store cannot be written";
@@ -219,6 +221,13 @@ static enum ddb_code txn_commit(struct store_txn *txn, struct ddb_error *err)
 	return DDB_OK;
 }
 
+/* What one large transaction has freed the C library keeps for another, which may never come. */
+static void give_back(const struct store_txn *txn)
+{
+	if (txn->bytes > LARGE_BYTES)
+		(void)malloc_trim(0);
+}
+
 static void run_alone(struct store *store, struct store_request *request)
 {
 	struct store_txn txn;
@@ -230,6 +239,7 @@ static void run_alone(struct store *store, struct store_request *request)
 		mdb_txn_abort(txn.mdb);
 	else
 		request->code = txn_commit(&txn, &request->error);
+	give_back(&txn);
 }
 
 /* Runs what is queued; false: the transaction has to be aborted. */
@@ -282,6 +292,7 @@ static void batch_run(struct store *store, struct batch *batch)
 		mdb_txn_abort(txn.mdb);
 	else
 		code = txn_commit(&txn, &error);
+	give_back(&txn);
 	if (sound && !code)
 		return;
 	if (batch->count > 1) {

@@ -73,4 +73,11 @@ head -n $((limit * 3)) "$work/found" | xargs stat -c %n >/dev/null || fail "stat
 now=$(jq .nodes "$mnt/.status")
 [ "$now" -le $((limit + slack)) ] || fail "$now nodes after many lookups, $limit are allowed"
 slim "after many lookups"
+
+# What a large transaction takes is given back.
+python3 -c 'for i in range(20000): print("{\"h\":\"p\",\"r\":\"%05d\",\"text\":\"%s\"}" % (i, "x" * 5000))' |
+  "$DYNAMOUNT" import "$mnt" Heavy --key h,r - >/dev/null || fail "import"
+check "a partition of 100 MB" mv "$mnt/Heavy/p" "$mnt/Heavy/q"
+same "all of it" 20000 "$(ls "$mnt/Heavy/q" | wc -l)"
+slim "after a large rename"
 finish
