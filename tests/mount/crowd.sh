@@ -106,5 +106,5 @@ echo "RssAnon: $before KiB, then $after KiB"
 # sanitizers keep what is freed
 [ "${SANITIZED-none}" != none ] || [ "$after" -le $((before + 20000)) ] || fail "memory grew from $before to $after KiB"
 same "nothing unexpected in .errors" "" "$(jq -r 'select(.errno == "EIO" or .errno == "ESTALE")' "$mnt/.errors")"
-poll "no handle is left" test "$(jq .handles "$mnt/.status")" -le 1
+poll "no handle is left" all_closed
 finish

@@ -60,6 +60,9 @@ last_error() {
   tail -n 1 "$mnt/.errors" | jq -r "${1:-.message}"
 }
 
+# Nothing is open but what reads this: the kernel tells of a close after it.
+all_closed() { [[ $(<"$mnt/.status") =~ \"handles\":\ ?[01], ]]; }
+
 # start [OPTIONS]: mounts $store on $mnt, in the foreground of a background job, so that its exit status can be had
 start() {
   "$DYNAMOUNT" "$store" "$mnt" -f ${1:+-o "$1"} 2>"$work/stderr" &

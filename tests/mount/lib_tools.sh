@@ -149,8 +149,6 @@ scratch_now() {
   (cd "$mnt" && find . -type f ! -name .table.json \( -name '.*' -o ! -name '*.json' \) -printf '%P\n' | sort)
 }
 
-all_closed() { [[ $(<"$mnt/.status") =~ \"handles\":\ ?[01], ]]; }
-
 complain() {
   fail "$name${kind:+ ($kind)}: $*"
 }

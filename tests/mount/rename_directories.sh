@@ -399,7 +399,6 @@ finish()
 PYTHON
 check "a busy directory" timeout $((seconds + 60)) python3 "$work/busy.py" $seconds
 same "nothing unexpected in .errors" "" "$(jq -r 'select(.errno == "EIO" or .errno == "ESTALE")' "$mnt/.errors")"
-all_closed() { [ "$(jq .handles "$mnt/.status")" -le 1 ]; }
 poll "no handle is left" all_closed
 
 # Dying in the midst: all items are under one name

@@ -23,7 +23,8 @@ at_most() {
   [ $cost -le "$limit" ] || fail "$what: $cost requests, more than $limit: $(jq -c .requests "$mnt/.status")"
 }
 # RELEASE comes after close: wait until no handle but our own is open
-settle() { poll "no open handles" test "$(jq .handles "$mnt/.status")" -le 1; }
+few_handles() { [ "$(jq .handles "$mnt/.status")" -le 1 ]; }
+settle() { poll "no open handles" few_handles; }
 again() {
   stop
   start
@@ -42,7 +43,10 @@ at_most "cp -r out of 1000" 2300 cp -r "$mnt/Items" "$work/out"
 # now and then the kernel drops a page, which then is read again
 at_most "tar c of 1000" 2300 bash -c "tar c $mnt/Items | cat"
 again
+at_most "ls --color of 1000" 60 ls --color=always "$mnt/Items"
+again
 at_most "ls -l of 1000" 60 ls -l "$mnt/Items"
+at_most "ls -l --color of 1000, warm" 60 ls -l --color=always "$mnt/Items"
 at_most "stat, warm (the time of access is ours to tell)" 1 stat "$mnt/Items/0001.json"
 mkdir "$mnt/Into"
 cp "$mnt/Items/.table.json" "$mnt/Into/"

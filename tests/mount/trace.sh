@@ -13,7 +13,7 @@ writes() {
   shift 2
   : >"$work/trace"
   "$@" || fail "$what: exit $?"
-  poll "$what: closed" test "$(jq .handles "$mnt/.status")" -le 1
+  poll "$what: closed" all_closed
   same "$what" "$expected" \
     "$(jq -r 'select(.operation | test("^(Put|Update|Delete|BatchWrite|Move|Rename|Define|Create|Scratch(Create|Write|Remove|Rename))")) | .operation' "$work/trace" | xargs)"
 }
