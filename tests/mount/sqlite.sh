@@ -81,6 +81,17 @@ for journal in delete wal; do
     same "$what: the tables" counter "$(sql '.tables' | xargs)"
   done
 done
+
+# no room: the statement is refused, and what was there stays
+stop
+start scratch=1M
+said=$(sql "CREATE TABLE large(text); INSERT INTO large VALUES(hex(zeroblob(1000000)));" 2>&1) && fail "2 MB in 1 MB of scratch"
+[[ $said == *"database or disk is full"* ]] || fail "no room: $said"
+same "no room: what was there" "60 0" "$(sql 'SELECT n FROM counter; SELECT count(*) FROM large;' | xargs)"
+same "no room: sound" ok "$(sql 'PRAGMA integrity_check;')"
+stop
+start
+same "with room again: sound, and the log is worked off" ok "$(sql 'PRAGMA integrity_check;')"
 same "the item beside it" 41 "$(jq .age "$t/alice.json")"
 same "is the only one" 1 "$(jq .ItemCount "$t/.status.json")"
 check "moved out" mv "$db" "$work/moved.db"

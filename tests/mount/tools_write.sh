@@ -318,6 +318,11 @@ mktemp of an item
   run     t=$(mktemp Users/new-XXXXXX.json) && rm "$t"
   writes  PutItem:Users/new-??????*DeleteItem:Users/new-??????
 
+mktemp of no key's name
+  run     mktemp Users/%41-XXXXXX.json
+  exit    1
+  says    mktemp: failed to create file via template ?Users/%41-XXXXXX.json?: Invalid argument
+
 # ---- Renames and removal
 
 mv to another key
@@ -406,6 +411,25 @@ rm -rf of a table
   gone    Users/alice
   gone    Users/bob
   writes  DeleteItem:Users/* DeleteItem:Users/* DeleteTable:Users CreateTable:Users
+
+rm -rf of a protected table
+  given   jq '.DeletionProtectionEnabled = true' Users/.table.json >"$tmp/d" && cat "$tmp/d" >Users/.table.json
+  run     rm -rf Users; status=$?; jq '.DeletionProtectionEnabled = false' "$tmp/d" >Users/.table.json; exit $status
+  exit    1
+  says    rm: cannot remove 'Users': Operation not permitted
+  gone    Users/alice
+  gone    Users/bob
+  writes  DeleteItem:Users/* DeleteItem:Users/* UpdateTable:Users
+
+rmdir of a table that holds scratch
+  run     echo x >Users/kept && rm Users/*.json && rmdir Users
+  exit    1
+  says    rmdir: failed to remove 'Users': Directory not empty
+  gone    Users/alice
+  gone    Users/bob
+  left    Users/kept
+  writes  DeleteItem:Users/* DeleteItem:Users/*
+  scratch *
 
 ln
   run     ln Users/alice.json Users/carol.json
