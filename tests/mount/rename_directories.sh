@@ -415,7 +415,7 @@ for ((round = 0; round < rounds; round++)); do
   to=$([ "$from" = d ] && echo e || echo d)
   (mv "$mnt/Mortal/$from" "$mnt/Mortal/$to") 2>/dev/null &
   mover=$!
-  until=$((${EPOCHREALTIME/./} + RANDOM * lasts * 5 / 4 / 32768))
+  until=$((${EPOCHREALTIME/./} + RANDOM * lasts * 2 / 32768))
   while ((${EPOCHREALTIME/./} < until)); do :; done
   die
   wait $mover 2>/dev/null
