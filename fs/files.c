@@ -212,7 +212,8 @@ struct fs_handle *fs_handle_beyond(struct fs *fs, const struct fs_node *node)
 	pthread_mutex_lock(&fs->nodes.lock);
 	if (!node->attached && node->handles && !node->version && !node->refused)
 		handle = fs->opened;
-	while (handle && (handle->node != node || !map_file_outlives(handle->file)))
+	/* One that nothing refers to is being released: its file may be gone. */
+	while (handle && (handle->node != node || !handle->references || !map_file_outlives(handle->file)))
 		handle = handle->next;
 	if (handle)
 		handle->references++;
