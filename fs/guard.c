@@ -71,6 +71,29 @@ static void guard(int abort_fd, pid_t guarded)
 	_exit(0);
 }
 
+static pid_t crash_guard; /* a handler of signals is told nothing */
+
+/*
+ * A process that dumps its core first waits for its threads, and so for the one that waits in the kernel.
+ */
+static void on_crash(int number)
+{
+	fs_guard_abort(crash_guard);
+	raise(number); /* back in the kernel's hands */
+}
+
+/* What somebody watches already, as sanitizers do, stays theirs. */
+static void watch_crashes(void)
+{
+	static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
+	const struct sigaction watch = {.sa_handler = on_crash, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+	struct sigaction now;
+
+	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+		if (!sigaction(fatal[i], NULL, &now) && now.sa_handler == SIG_DFL)
+			(void)sigaction(fatal[i], &watch, NULL);
+}
+
 pid_t fs_guard_start(const char *mountpoint)
 {
 	pid_t guarded = getpid(), child;
@@ -86,7 +109,11 @@ pid_t fs_guard_start(const char *mountpoint)
 		guard(abort_fd, guarded);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(abort_fd);
-	return child > 0 ? child : 0;
+	if (child <= 0)
+		return 0;
+	crash_guard = child;
+	watch_crashes();
+	return child;
 }
 
 void fs_guard_abort(pid_t guard_pid)
@@ -99,6 +126,7 @@ void fs_guard_stop(pid_t guard_pid)
 {
 	if (guard_pid <= 0)
 		return;
+	crash_guard = 0;
 	kill(guard_pid, SIGKILL);
 	while (waitpid(guard_pid, NULL, 0) < 0 && errno == EINTR)
 		;
