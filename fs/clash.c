@@ -28,8 +28,12 @@ bool fs_clash_with(const struct fs_clashes *clashes, const struct fs_node *node,
 	       clashes->slots[slot].until >= fs_now_seconds();
 }
 
-void fs_clash_ends(struct fs_clashes *clashes, pid_t thread)
+bool fs_clash_ends(struct fs_clashes *clashes, pid_t thread)
 {
-	if (clashes->slots[slot_of(thread)].thread == thread)
-		clashes->slots[slot_of(thread)].until = 0;
+	size_t slot = slot_of(thread);
+	bool was = clashes->slots[slot].thread == thread && clashes->slots[slot].until >= fs_now_seconds();
+
+	if (was)
+		clashes->slots[slot].until = 0;
+	return was;
 }

@@ -267,32 +267,28 @@ static bool is_of_version(const struct fs_node *node)
  * Whether the node shows, or will show, another version than the one that the handle is about to open, or
  * than others have opened. A detached node shows what it was to who has it open.
  */
-static bool clashes(struct fs *fs, const struct fs_node *node, int flags, pid_t thread)
+static bool clashes(const struct fs_node *node, bool writes)
 {
-	bool clash;
-
-	if (opens_for_writing(flags))
-		clash = is_of_version(node) && node->onlookers;
-	else if (node->attached)
-		clash = is_of_version(node) && node->writers;
-	else
-		clash = node->version && node->handles;
-	return clash && fs_clash_begins(&fs->clashes, node, thread);
+	if (writes)
+		return node->readers || (is_of_version(node) && node->onlookers);
+	return node->attached ? is_of_version(node) && node->writers : node->version && node->handles;
 }
 
 /*
  * Before the map opens anything. Where others read nobody may write: the name gets a new node, and ESTALE
  * makes the kernel look it up. Where others write nobody may read: he is given a node of his own. Who was
  * sent back once goes on all the same, unless others read through the cache. A writer is counted from here
- * on, so that later readers bypass the cache.
+ * on, so that later readers bypass the cache. *ret_again: this is somebody who was sent back.
  */
-static int reserve(struct fs *fs, struct fs_node *node, int flags, pid_t thread, char path[MAP_PATH_MAX])
+static int reserve(struct fs *fs, struct fs_node *node, int flags, pid_t thread, char path[MAP_PATH_MAX],
+	bool *ret_again)
 {
 	bool writes = opens_for_writing(flags);
 	int error = 0;
 
 	pthread_mutex_lock(&fs->nodes.lock);
-	if ((writes && node->readers) || clashes(fs, node, flags, thread)) {
+	if (clashes(node, writes) &&
+		(fs_clash_begins(&fs->clashes, node, thread) || (writes && node->readers))) {
 		if (writes) {
 			fs_node_contend(&fs->nodes, node, true);
 			fs_notify_stale(fs, node);
@@ -301,7 +297,7 @@ static int reserve(struct fs *fs, struct fs_node *node, int flags, pid_t thread,
 	} else if (!fs_node_path(node, NULL, path)) {
 		error = ENAMETOOLONG;
 	} else {
-		fs_clash_ends(&fs->clashes, thread);
+		*ret_again = fs_clash_ends(&fs->clashes, thread);
 		fs_node_ref(&fs->nodes, node);
 		node->writers += writes;
 		if (writes)
@@ -453,7 +449,7 @@ static bool has_directory(struct fs *fs, const struct fs_node *node, const struc
 
 /* A name that only its creator's handle holds: others join in by making it an item first. */
 static int open_path(struct fs *fs, struct fs_node *node, const struct map_caller *caller, const char *path,
-	int flags, struct map_file **ret, struct map_attr *attr)
+	int flags, bool again, struct map_file **ret, struct map_attr *attr)
 {
 	struct fs_handle *beyond = fs_handle_beyond(fs, node);
 	int error = ESTALE;
@@ -477,13 +473,14 @@ static int open_path(struct fs *fs, struct fs_node *node, const struct map_calle
 	/*
 	 * The kernel knows a name that is gone, or that another handle has not put yet. Who writes goes on
 	 * with it as with a new one: the kernel retries once only, and names may come and go faster. Who
-	 * reads looks it up again.
+	 * reads looks it up again; if he just has, it is gone.
 	 */
 	if (opens_for_writing(flags))
 		return map_reopen(fs->map, caller, path, flags, ret, attr);
 	pthread_mutex_lock(&fs->nodes.lock);
 	if (!node->fresh) {
-		error = ESTALE;
+		if (!again && fs_clash_begins(&fs->clashes, node, caller->pid))
+			error = ESTALE;
 		if (node->attached)
 			fs_notify_stale(fs, node);
 	}
@@ -493,12 +490,12 @@ static int open_path(struct fs *fs, struct fs_node *node, const struct map_calle
 
 /* Opens the file and ties it to the node; again when it was changed in between. */
 static int open_node(struct fs *fs, struct fs_node *node, const struct map_caller *caller, const char *path,
-	struct fs_handle *handle, struct fuse_file_info *fi)
+	bool again, struct fs_handle *handle, struct fuse_file_info *fi)
 {
 	for (int tries = 1;; tries++) {
 		uint64_t changes = fs->nodes.changes;
 		struct map_attr attr;
-		int error = open_path(fs, node, caller, path, fi->flags, &handle->file, &attr);
+		int error = open_path(fs, node, caller, path, fi->flags, again, &handle->file, &attr);
 
 		if (error || join(fs, node, handle, path, changes, &attr, tries == OPEN_TRIES, fi))
 			return error;
@@ -513,15 +510,16 @@ void fs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fs_node *node = fs_node_of(fs, ino);
 	struct fs_handle *handle;
 	char path[MAP_PATH_MAX];
+	bool again = false;
 	int error;
 
-	error = reserve(fs, node, fi->flags, caller.pid, path);
+	error = reserve(fs, node, fi->flags, caller.pid, path, &again);
 	if (error) {
 		fuse_reply_err(req, error);
 		return;
 	}
 	handle = handle_new(&caller);
-	error = handle ? open_node(fs, node, &caller, path, handle, fi) : ENOMEM;
+	error = handle ? open_node(fs, node, &caller, path, again, handle, fi) : ENOMEM;
 	unreserve(fs, node, fi->flags);
 	if (error) {
 		free(handle);
