@@ -9,21 +9,24 @@
 #include "fs/node.h"
 #include <sys/types.h>
 
-enum { FS_CLASHES = 64 };
+enum { FS_CLASHES = 4096 }; /* two threads of the same slot are rarely at work at once */
 
 struct fs_clashes {
 	struct {
-		const struct fs_node *node; /* never followed */
+		uint32_t name; /* the hash of the node's */
 		pid_t thread;
+		bool writes, looked;
 		uint32_t until; /* CLOCK_MONOTONIC seconds */
 	} slots[FS_CLASHES];
 };
 
 /* True: the thread is to be sent back. */
-bool fs_clash_begins(struct fs_clashes *clashes, const struct fs_node *node, pid_t thread);
-/* Whether it was sent back from this node. */
-bool fs_clash_with(const struct fs_clashes *clashes, const struct fs_node *node, pid_t thread);
-/* It goes on; whether it was sent back before. */
+bool fs_clash_begins(struct fs_clashes *clashes, const struct fs_node *node, bool writes, pid_t thread);
+/* Whether it was sent back, as a reader, from a node of this one's name. */
+bool fs_clash_of_reader(const struct fs_clashes *clashes, const struct fs_node *node, pid_t thread);
+/* It has looked a name up. */
+void fs_clash_looks(struct fs_clashes *clashes, pid_t thread);
+/* It goes on; whether it was sent back and has looked a name up since. Who opens by a file handle has not. */
 bool fs_clash_ends(struct fs_clashes *clashes, pid_t thread);
 
 #endif

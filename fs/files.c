@@ -258,11 +258,6 @@ int fs_settle_created(struct fs *fs, struct fs_node *node, const struct map_call
 	return error;
 }
 
-static bool is_of_version(const struct fs_node *node)
-{
-	return node->attached && node->version && !node->volatile_ && !node->stream && !node->fresh;
-}
-
 /*
  * Whether the node shows, or will show, another version than the one that the handle is about to open, or
  * than others have opened. A detached node shows what it was to who has it open.
@@ -270,15 +265,17 @@ static bool is_of_version(const struct fs_node *node)
 static bool clashes(const struct fs_node *node, bool writes)
 {
 	if (writes)
-		return node->readers || (is_of_version(node) && node->onlookers);
-	return node->attached ? is_of_version(node) && node->writers : node->version && node->handles;
+		return node->readers || (fs_node_of_version(node) && node->onlookers);
+	if (!node->attached)
+		return node->version && node->handles;
+	return fs_node_of_version(node) && node->writers;
 }
 
 /*
  * Before the map opens anything. Where others read nobody may write: the name gets a new node, and ESTALE
  * makes the kernel look it up. Where others write nobody may read: he is given a node of his own. Who was
  * sent back once goes on all the same, unless others read through the cache. A writer is counted from here
- * on, so that later readers bypass the cache. *ret_again: this is somebody who was sent back.
+ * on, so that later readers bypass the cache. *ret_again: he was sent back, and has looked the name up.
  */
 static int reserve(struct fs *fs, struct fs_node *node, int flags, pid_t thread, char path[MAP_PATH_MAX],
 	bool *ret_again)
@@ -288,7 +285,7 @@ static int reserve(struct fs *fs, struct fs_node *node, int flags, pid_t thread,
 
 	pthread_mutex_lock(&fs->nodes.lock);
 	if (clashes(node, writes) &&
-		(fs_clash_begins(&fs->clashes, node, thread) || (writes && node->readers))) {
+		(fs_clash_begins(&fs->clashes, node, writes, thread) || (writes && node->readers))) {
 		if (writes) {
 			fs_node_contend(&fs->nodes, node, true);
 			fs_notify_stale(fs, node);
@@ -415,7 +412,8 @@ static bool join(struct fs *fs, struct fs_node *node, struct fs_handle *handle, 
 		node->fresh = false;
 		fs_notify_attributes(fs, node);
 	}
-	if (!last && !opens_for_writing(fi->flags) && is_of_version(node) && node->version != attr->version) {
+	if (!last && !opens_for_writing(fi->flags) && fs_node_of_version(node) &&
+		node->version != attr->version) {
 		pthread_mutex_unlock(&fs->nodes.lock);
 		return false;
 	}
@@ -479,7 +477,7 @@ static int open_path(struct fs *fs, struct fs_node *node, const struct map_calle
 		return map_reopen(fs->map, caller, path, flags, ret, attr);
 	pthread_mutex_lock(&fs->nodes.lock);
 	if (!node->fresh) {
-		if (!again && fs_clash_begins(&fs->clashes, node, caller->pid))
+		if (!again && fs_clash_begins(&fs->clashes, node, false, caller->pid))
 			error = ESTALE;
 		if (node->attached)
 			fs_notify_stale(fs, node);

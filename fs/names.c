@@ -77,15 +77,17 @@ static void reply_absent(fuse_req_t req, fuse_ino_t parent, const char *name, ui
 }
 
 /*
- * Who was sent back from a node that is written by gets one of his own. The name does not lead there, and the
- * kernel asks again before it uses it a second time.
+ * Who wants to read and was sent back gets a node of his own, also when nobody writes just now: somebody may
+ * before he opens it. The name does not lead there, and the kernel asks again before it uses it a second
+ * time.
  */
 static struct fs_node *step_aside(struct fs *fs, struct fs_node *node, struct fs_node *parent,
 	const char *name, const struct map_attr *attr, pid_t thread)
 {
 	struct fs_node *aside = NULL;
 
-	if (node->writers && !node->fresh && fs_clash_with(&fs->clashes, node, thread))
+	fs_clash_looks(&fs->clashes, thread);
+	if (fs_node_of_version(node) && fs_clash_of_reader(&fs->clashes, node, thread))
 		aside = fs_node_aside(&fs->nodes, parent, name, attr);
 	return aside ? aside : node;
 }

@@ -355,6 +355,11 @@ void fs_node_forget(struct fs_nodes *nodes, struct fs_node *node, uint64_t looku
 	fs_node_unref(nodes, node);
 }
 
+bool fs_node_of_version(const struct fs_node *node)
+{
+	return node->attached && node->version && !node->volatile_ && !node->stream && !node->fresh;
+}
+
 bool fs_node_path(const struct fs_node *node, const char *name, char ret[MAP_PATH_MAX])
 {
 	size_t length = name ? strlen(name) : 0, at;

@@ -100,6 +100,8 @@ void fs_node_revive(struct fs_nodes *nodes, struct fs_node *node);
  */
 void fs_node_contend(struct fs_nodes *nodes, const struct fs_node *node, bool clash);
 /* Whether a reader may go through the page cache. */
+/* An item or the like as the name shows it: an open file has one version of it. */
+bool fs_node_of_version(const struct fs_node *node);
 bool fs_node_cacheable(const struct fs_nodes *nodes, const struct fs_node *node);
 /* The latest in use. One that something refers to comes to the list when the last reference goes. */
 void fs_node_touch(struct fs_nodes *nodes, struct fs_node *node);
