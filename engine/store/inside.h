@@ -33,6 +33,7 @@ struct store_txn {
 	size_t changes;            /* attempted by the running job */
 	size_t removed, put_bytes; /* records, and what was written, by the running job */
 	size_t all_changes, bytes;
+	bool only_removes;
 	enum ddb_code broken; /* LMDB refused a change: the transaction can only be aborted */
 	struct ddb_error *broken_error;
 };
@@ -161,12 +162,25 @@ DDB_MUST_CHECK enum ddb_code store_sync_revive(struct store *store, struct ddb_e
 
 /* ---- reserve.c ---- */
 
+struct store_reserve {
+	_Atomic int file;
+	atomic_bool held;     /* it has its room */
+	atomic_bool lacking;  /* the disk had none for it */
+	pthread_mutex_t lock; /* innermost */
+	unsigned removals;    /* that need the room just now */
+};
+
+void store_reserve_init(struct store_reserve *reserve);
+void store_reserve_done(struct store_reserve *reserve);
 void store_reserve_open(struct store *store, int directory);
-void store_reserve_close(struct store *store);
 /* Takes the room if there is some. */
 void store_reserve_fill(struct store *store);
-/* Gives it up; false: there was none. */
-bool store_reserve_release(struct store *store);
+/* Gives it up for a removal, until whose end it is not taken again. The caller does not have the writer. */
+void store_reserve_begin(struct store *store);
+void store_reserve_end(struct store *store);
+/* ENOSPC: the transaction, which does not only remove, would take what removing needs. The caller has the
+ * writer. */
+DDB_MUST_CHECK int store_reserve_check(const struct store_txn *txn);
 
 /* ---- health.c ---- */
 
@@ -203,10 +217,8 @@ struct store {
 	struct store_writer writer;
 	struct store_sync_state sync;
 	struct store_health health;
-	int owner, data;      /* files */
-	_Atomic int reserve;  /* a file */
-	atomic_bool reserved; /* it has its room */
-	atomic_uint removals; /* that need that room just now */
+	struct store_reserve reserve;
+	int owner, data; /* files */
 	bool read_only, always_sync;
 };
 

@@ -257,7 +257,7 @@ static void store_free(struct store *store, bool clean)
 	store_keys_free(store->keys);
 	if (store->data >= 0)
 		close(store->data);
-	store_reserve_close(store);
+	store_reserve_done(&store->reserve);
 	store_owner_release(store->owner);
 	free(store->path);
 	free(store);
@@ -278,10 +278,10 @@ enum ddb_code store_open_in_boot(const char *path, const struct store_options *o
 		return ddb_fail_memory(err);
 	}
 	store->owner = store->data = store->sync.anchor.file = -1;
-	store->reserve = -1;
 	store->read_only = options->read_only;
 	store->always_sync = options->sync;
 	store_writer_init(&store->writer);
+	store_reserve_init(&store->reserve);
 	store_health_init(&store->health, options);
 	code = open_stages(store, &opening, err);
 	sodium_free(opening.master);

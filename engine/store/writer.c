@@ -151,7 +151,7 @@ static void writer_panic(struct store *store)
 
 static enum ddb_code txn_open(struct store *store, struct store_txn *txn, struct ddb_error *err)
 {
-	*txn = (struct store_txn){.store = store, .writes = true};
+	*txn = (struct store_txn){.store = store, .writes = true, .only_removes = true};
 	int rc = store->environment.mdb ? mdb_txn_begin(store->environment.mdb, NULL, 0, &txn->mdb)
 					: MDB_PANIC;
 	if (rc == MDB_PANIC)
@@ -188,6 +188,7 @@ static bool job_run(struct store_txn *txn, struct store_request *request)
 	}
 	txn->all_changes += txn->changes;
 	request->removes = txn->removed && txn->put_bytes <= REMOVAL_BYTES;
+	txn->only_removes &= request->removes || !txn->changes;
 	if (request->code == DDB_DAMAGED) /* LMDB gives up a transaction that has met a bad page */
 		return false;
 	return !request->code || !txn->changes;
@@ -207,11 +208,15 @@ static void find_dead(struct store *store)
 static enum ddb_code txn_commit(struct store_txn *txn, struct ddb_error *err)
 {
 	struct store *store = txn->store;
-	int rc = mdb_txn_commit(txn->mdb);
+	int rc = txn->only_removes ? 0 : store_reserve_check(txn);
 	if (rc) {
+		mdb_txn_abort(txn->mdb);
+	} else if ((rc = mdb_txn_commit(txn->mdb))) {
 		find_dead(store);
-		enum ddb_code code =
-			store_fault(err, store_environment_failure(&store->environment, rc), doing);
+		rc = store_environment_failure(&store->environment, rc);
+	}
+	if (rc) {
+		enum ddb_code code = store_fault(err, rc, doing);
 		store_health_note(store, STORE_WRITING, code, err);
 		return code;
 	}
@@ -341,11 +346,9 @@ static enum ddb_code submit(struct store *store, struct store_request *request)
 /* Once more, with the room that only removing may use. */
 static enum ddb_code submit_removal(struct store *store, struct store_request *request)
 {
-	enum ddb_code code = DDB_STORE_FULL;
-	store->removals++;
-	if (store_reserve_release(store))
-		code = submit(store, request);
-	store->removals--;
+	store_reserve_begin(store);
+	enum ddb_code code = submit(store, request);
+	store_reserve_end(store);
 	return code;
 }
 

@@ -6,7 +6,7 @@ disk=$work/disk
 store=$disk/store
 definition='{"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}]}'
 mkdir "$disk"
-mount -t tmpfs -o size=8m tmpfs "$disk" || { echo "cannot mount a tmpfs"; exit 77; }
+mount -t tmpfs -o size=12m tmpfs "$disk" || { echo "cannot mount a tmpfs"; exit 77; }
 
 # fill [BYTES]: takes what room there is, but for BYTES
 fill() {
@@ -155,6 +155,58 @@ crumbs_left=$(ls "$mnt/Other" | grep -c crumb)
 check "deleting" rm "$mnt/Other/target.json" "$mnt"/Other/crumb-*
 same "deleted" absent "$(stat "$mnt/Other/target.json" 2>/dev/null || echo absent)"
 
+# However often puts of every size, and others on the disk, take what removing made free, each removal succeeds.
+cat >"$work/rounds.py" <<'PYTHON'
+import errno, os, random, sys
+table, ballast = sys.argv[1:3]
+random.seed(1)
+names, made = [], 0
+
+def others():
+    with open(ballast, "ab", buffering=0) as f:
+        try:
+            while f.write(bytes(4096)):
+                pass
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+
+def put(size):
+    global made
+    made += 1
+    name = "%s/round-%d-%d.json" % (table, random.randrange(1000000), made)
+    try:
+        with open(name, "w") as f:
+            f.write('{"text":"%0*d"}' % (size, 0))
+    except OSError as error:
+        assert error.errno == errno.ENOSPC, error
+        return False
+    names.append(name)
+    return True
+
+def crumbs():
+    for size in 50000, 5000, 500, 1:
+        while put(size):
+            pass
+
+def remove():
+    os.unlink(names.pop(random.randrange(len(names))))
+
+os.truncate(ballast, os.path.getsize(ballast) - 1500000)
+for i in range(300):
+    put(100)
+crumbs()
+assert len(names) > 200, len(names)
+for i in range(30):
+    for j in range(random.randrange(1, 11)):
+        remove()
+    if i % 2:
+        others()
+    crumbs()
+while names:
+    remove()
+PYTHON
+check "removing in rounds" python3 "$work/rounds.py" "$mnt/Other" "$disk/ballast"
+
 # ---- Ends and beginnings on a full disk ----
 
 items() { for table in Bare Fill Other; do ls "$mnt/$table"; done; }
@@ -167,7 +219,7 @@ stop
 same "check is silent" "" "$("$DYNAMOUNT" check "$store" 2>&1)"
 # A store is made whole or refused as any other write, however little room it finds.
 made=
-for room in $(seq 0 4096 81920); do
+for room in $(seq 0 8192 614400); do
   rm -f "$disk/ballast"
   fill "$room"
   if said=$(echo '{"id":"a"}' | "$DYNAMOUNT" import "$disk/new" New --key id - 2>&1); then

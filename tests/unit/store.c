@@ -1086,6 +1086,86 @@ static void test_full_disk(void **state)
 	assert_int_equal(umount(dir.other), 0);
 }
 
+/* Puts of every size until there is no room for one, so that as little as can be is left. */
+static unsigned put_crumbs(struct store *store, unsigned count)
+{
+	static const size_t sizes[] = {50000, 5000, 500, 1};
+	static char body[50000];
+	struct ddb_error err = {0};
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		for (enum ddb_code code = DDB_OK; !code; count += !code) {
+			char key[20];
+			snprintf(key, sizeof key, "crumb %05u", count);
+			code = storedir_try_put(store, key, "h", body, sizes[i], &err);
+			assert_true(!code || code == DDB_STORE_FULL);
+		}
+	return count;
+}
+
+static void fill_disk(void)
+{
+	static const char zeros[4096];
+	char path[120];
+	snprintf(path, sizeof path, "%s/filler", dir.other);
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	assert_true(fd >= 0);
+	while (write(fd, zeros, sizeof zeros) > 0)
+		;
+	close(fd);
+}
+
+/* However often what removing made free is taken again, by the store itself or by others on its disk. */
+static void test_full_disk_empties(void **state)
+{
+	char path[100], key[20];
+	(void)state;
+	assert_int_equal(mkdir(dir.other, 0700), 0);
+	if (mount("none", dir.other, "tmpfs", 0, "size=3m")) {
+		skip(); /* not allowed to mount */
+		return;
+	}
+	snprintf(path, sizeof path, "%s/store", dir.other);
+	struct store *store = storedir_open(path);
+	unsigned count = 0, removed = 0;
+	for (; count < 100; count++) { /* removing these frees no page */
+		snprintf(key, sizeof key, "crumb %05u", count);
+		storedir_put(store, key, "h", "");
+	}
+	count = put_crumbs(store, count);
+	assert_true(count > 140);
+	/* Giving the reserve up is not giving it to others. */
+	fill_disk();
+	store_reserve_begin(store);
+	fill_disk();
+	store_reserve_end(store);
+	static const char body[50000];
+	assert_int_equal(storedir_try_put(store, "other", "h", body, sizeof body, NULL), DDB_OK);
+	for (unsigned round = 0; round < 40; round++) {
+		fill_disk();
+		for (unsigned end = removed + 1 + round % 5; removed < end; removed++) {
+			snprintf(key, sizeof key, "crumb %05u", removed);
+			assert_true(storedir_delete(store, key));
+		}
+		if (round == 20) { /* a store that begins without its room */
+			store_close(store);
+			store = storedir_open(path);
+		}
+		fill_disk();
+		count = put_crumbs(store, count);
+	}
+	for (; removed < count; removed++) {
+		snprintf(key, sizeof key, "crumb %05u", removed);
+		assert_true(storedir_delete(store, key));
+	}
+	assert_int_equal(storedir_verify(store)->count, 0);
+	/* Room on the disk lets the whole of the store's be used again. */
+	snprintf(path, sizeof path, "%s/filler", dir.other);
+	assert_int_equal(unlink(path), 0);
+	assert_true(put_crumbs(store, 0) > 40);
+	store_close(store);
+	assert_int_equal(umount(dir.other), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1114,6 +1194,7 @@ int main(void)
 		CASE(test_damaged_files),
 		CASE(test_file_limit),
 		CASE(test_full_disk),
+		CASE(test_full_disk_empties),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
