@@ -258,3 +258,12 @@ enum ddb_code ddb_table_name_check(const char *name, size_t length, struct ddb_e
 	}
 	return DDB_OK;
 }
+
+const struct ddb_index_definition *ddb_definition_index(
+	const struct ddb_definition *definition, const char *name)
+{
+	for (unsigned i = 0; i < definition->index_count; i++)
+		if (!strcmp(definition->indexes[i].name, name))
+			return &definition->indexes[i];
+	return NULL;
+}

@@ -98,6 +98,9 @@ void ddb_definition_unref(struct ddb_definition *definition); /* NULL is fine */
 /* The canonical form: without TableName and defaults. */
 void ddb_definition_write(const struct ddb_definition *definition, struct ddb_json_out *json);
 bool ddb_definition_equal(const struct ddb_definition *a, const struct ddb_definition *b);
+/* The index of that name, or NULL. */
+const struct ddb_index_definition *ddb_definition_index(
+	const struct ddb_definition *definition, const char *name);
 bool ddb_definition_same_key(const struct ddb_definition *a, const struct ddb_definition *b);
 
 /*

@@ -12,6 +12,10 @@
 #include "engine/arena.h"
 #include "engine/definition.h"
 #include "engine/error.h"
+#include "engine/expr/changes.h"
+#include "engine/expr/keycondition.h"
+#include "engine/expr/predicate.h"
+#include "engine/expr/selection.h"
 #include "engine/value.h"
 
 /* ---- Tables ---- */
@@ -42,9 +46,22 @@ struct ddb_table {
 	char uuid[37];                     /* TableId */
 };
 
+enum ddb_index_state {
+	DDB_INDEX_ACTIVE,
+	DDB_INDEX_CREATING, /* its backfill is under way: written to, not read */
+};
+struct ddb_index_counts {
+	enum ddb_index_state state;
+	uint64_t entries, bytes;
+	uint64_t examined; /* items that the backfill has seen */
+};
+
 struct ddb_table_counts {
 	uint64_t items;
 	uint64_t bytes; /* in DynamoDB's counting */
+	/* By the position of the index in the definition that the table has now. */
+	unsigned index_count;
+	struct ddb_index_counts indexes[DDB_LOCAL_INDEXES_MAX + DDB_GLOBAL_INDEXES_MAX];
 };
 
 struct ddb_table *ddb_table_ref(struct ddb_table *table);
@@ -78,7 +95,47 @@ struct ddb_entry {             /* an item as a response holds it */
 	struct ddb_meta meta;
 };
 
-/* Until expressions come: the conditions that the tree itself needs. */
+/* What a request consumed. A half unit is an eventually consistent read of 4 KB; a write of 1 KB takes two.
+ */
+struct ddb_capacity_arm {
+	const char *index; /* NULL: the table itself */
+	bool local;
+	uint64_t half_units;
+};
+struct ddb_capacity { /* the table first, then indexes by name; only what was touched */
+	size_t count;
+	struct ddb_capacity_arm *arms;
+};
+
+enum ddb_return_values {
+	DDB_RETURN_NONE,
+	DDB_RETURN_ALL_OLD,
+	DDB_RETURN_UPDATED_OLD,
+	DDB_RETURN_ALL_NEW,
+	DDB_RETURN_UPDATED_NEW,
+};
+
+/* What a write answers beside its result. In the terms' arena. */
+struct ddb_write_answer {
+	bool has_attributes;
+	struct ddb_value attributes; /* by return_values */
+	bool has_item;               /* also of a call that failed: the item that the condition refused */
+	struct ddb_value item;
+	struct ddb_capacity capacity; /* also of a condition that failed */
+	bool has_collection;          /* the table has local indexes: bytes of the item's collection */
+	uint64_t collection_bytes;
+};
+
+/* The terms of a put, delete or update that the API makes. */
+struct ddb_write_terms {
+	const struct ddb_predicate *condition; /* or NULL; asked of the item as it is before */
+	enum ddb_return_values return_values;
+	bool return_on_failure; /* ReturnValuesOnConditionCheckFailure: ALL_OLD */
+	struct ddb_arena *arena;
+	struct ddb_write_answer *answer; /* or NULL: nothing of it is wanted */
+};
+
+/* The conditions that the tree itself needs. */
 enum ddb_condition {
 	DDB_ALWAYS,
 	DDB_IF_ABSENT,
@@ -99,6 +156,7 @@ struct ddb_put_item {
 	int64_t mtime_ns; /* 0: now */
 	/* When not NULL: this scratch file is removed in the same transaction (the rename of a temporary). */
 	const struct ddb_scratch_name *consume;
+	const struct ddb_write_terms *terms; /* or NULL */
 };
 
 struct ddb_put_result {
@@ -109,13 +167,16 @@ struct ddb_put_result {
 
 struct ddb_get_item {
 	const char *table;
-	struct ddb_value key; /* a map of the key attributes */
-	bool meta_only;       /* entry.item is left alone: O(1), whatever the item's size */
+	struct ddb_value key;                  /* a map of the key attributes */
+	bool meta_only;                        /* entry.item is left alone: O(1), whatever the item's size */
+	const struct ddb_selection *selection; /* or NULL: the whole item */
+	bool consistent;
 };
 
 struct ddb_get_result {
 	bool found;
 	struct ddb_entry entry;
+	struct ddb_capacity capacity; /* also when nothing was found; not with meta_only */
 };
 
 struct ddb_delete_item {
@@ -127,18 +188,23 @@ struct ddb_delete_item {
 	size_t kept_length;
 	uint64_t if_version; /* 0: any; otherwise DDB_CONDITIONAL_CHECK_FAILED unless the item has this
 				version */
+	const struct ddb_write_terms *terms; /* or NULL */
 };
 
 struct ddb_delete_result {
 	bool existed;
 };
 
-/* SET of top-level attributes; creates a missing item. Update expressions will join it. */
 struct ddb_update_item {
 	const char *table;
 	struct ddb_value key;
 	struct ddb_value set; /* a map; must not hold key attributes other than with the key's own values */
+	const struct ddb_changes *changes; /* or NULL: nothing but the key */
+	/* Key attributes that are SET to the key's own values are passed over (appending to an item's file).
+	 */
+	bool lenient_keys;
 	enum ddb_condition condition;
+	const struct ddb_write_terms *terms; /* or NULL */
 };
 
 /* Atomically gives the item `from` the key `to`. Its document changes with that, so mtime is now. */
@@ -167,16 +233,58 @@ struct ddb_put_many_result {
 	size_t done; /* items[0..done) are put; when done < count, the call failed with items[done]'s error */
 };
 
+/* ---- Batches ---- */
+
+enum { DDB_BATCH_WRITES_MAX = 25, DDB_BATCH_GETS_MAX = 100, DDB_BATCH_BYTES_MAX = 16 << 20 };
+
+/* Puts and deletes, each by itself: all are checked before any is done. */
+struct ddb_batch_write {
+	const char *table;
+	bool deletes;
+	struct ddb_value value; /* the item, or the key */
+};
+struct ddb_batch_write_result {
+	size_t unprocessed_count;
+	size_t *unprocessed; /* positions of requests that can be sent again */
+	/* One for each table, in the order in which the tables first occur. */
+	size_t table_count;
+	const char **tables;
+	struct ddb_capacity *capacities;
+};
+
+struct ddb_batch_get { /* of one table */
+	const char *table;
+	size_t key_count;
+	const struct ddb_value *keys;
+	const struct ddb_selection *selection; /* or NULL */
+	bool consistent;
+};
+struct ddb_batch_get_result { /* of one table */
+	size_t count;
+	struct ddb_value *items; /* those that exist, in the order of the keys */
+	size_t unprocessed_count;
+	size_t *unprocessed; /* positions of keys for which the response had no room */
+	struct ddb_capacity capacity;
+};
+
 /* ---- Query and Scan ---- */
 
-struct ddb_bound {
-	bool given;
-	bool inclusive;
-	struct ddb_value value; /* of the sort key's type */
+enum ddb_select {
+	DDB_SELECT_DEFAULT, /* all attributes of a table, the projected ones of an index; or the selection's
+			     */
+	DDB_SELECT_ALL,     /* of a local index also those that must be fetched from the table */
+	DDB_SELECT_PROJECTED,
+	DDB_SELECT_COUNT, /* no entries */
 };
 
 struct ddb_query {
 	const char *table;
+	const char *index;                  /* or NULL */
+	const struct ddb_key_range *range;  /* of the table's or the index's key; NULL: as `partition` says */
+	const struct ddb_predicate *filter; /* or NULL */
+	const struct ddb_selection *selection; /* or NULL */
+	enum ddb_select select;
+	bool consistent;
 	const struct ddb_value *partition; /* the partition key's value; NULL: Scan */
 	struct ddb_bound lower, upper;     /* of the sort key; only with a partition */
 	bool backward;                     /* only with a partition */
@@ -191,10 +299,16 @@ struct ddb_query {
 };
 
 struct ddb_page {
-	size_t count;
-	struct ddb_entry *entries;
-	size_t damaged; /* left out, with skip_damaged */
-	bool more;      /* go on with start = the key of the last entry */
+	size_t count;              /* that passed the filter */
+	struct ddb_entry *entries; /* NULL for DDB_SELECT_COUNT */
+	size_t examined;           /* before the filter */
+	size_t damaged;            /* left out, with skip_damaged */
+	bool more;                 /* something is behind: go on with start = last */
+	/* The limit or the page's size ended it, whether or not there is more: LastEvaluatedKey is shown. */
+	bool stopped;
+	/* Of the last item examined, when `stopped`: its key; of an index that and the index's key. */
+	struct ddb_value last;
+	struct ddb_capacity capacity;
 };
 
 /* ---- What only directories need ---- */
@@ -203,7 +317,9 @@ struct ddb_page {
  * same. */
 struct ddb_list_partitions {
 	const char *table;
-	const struct ddb_value *after; /* a partition key's value, need not exist; or NULL */
+	const char *index; /* or NULL */
+	const struct ddb_value
+		*after; /* a partition key's value (see ddb_key_range), need not exist; or NULL */
 	uint32_t limit;
 };
 struct ddb_partition {
@@ -225,6 +341,10 @@ struct ddb_partitions {
 enum { DDB_ALIAS_BYTES = 20 };
 struct ddb_find_alias {
 	const char *table;
+	const char *index; /* or NULL */
+	/* The name of an entry of an index or a query's listing: its whole key is found, a map. `partition`:
+	 * of the index or table that the listing is of, or NULL when that is not known. */
+	bool entry;
 	const struct ddb_value *partition;
 	uint8_t alias[DDB_ALIAS_BYTES];
 };
@@ -301,9 +421,13 @@ struct ddb_engine_ops {
 		struct ddb_engine *, const char *name, struct ddb_table **ret, struct ddb_error *);
 	enum ddb_code (*count_table)(
 		struct ddb_engine *, const char *name, struct ddb_table_counts *ret, struct ddb_error *);
-	/* DDB_VALIDATION for another key schema and for what DynamoDB does not let change. */
-	enum ddb_code (*update_table)(
-		struct ddb_engine *, const char *name, struct ddb_definition *definition, struct ddb_error *);
+	/*
+	 * DDB_VALIDATION for another key schema and for what DynamoDB does not let change. `from` (or NULL):
+	 * the definition that this one was made from; DDB_RESOURCE_IN_USE when the table has another one by
+	 * now. Global indexes that are new are CREATING when it returns.
+	 */
+	enum ddb_code (*update_table)(struct ddb_engine *, const char *name,
+		const struct ddb_definition *from, struct ddb_definition *definition, struct ddb_error *);
 	/* Items go with it; with `only_empty` DDB_RESOURCE_IN_USE when there are any. DDB_VALIDATION when
 	 * deletion protection is on. */
 	enum ddb_code (*delete_table)(
@@ -341,14 +465,20 @@ struct ddb_engine_ops {
 	enum ddb_code (*move_partition)(
 		struct ddb_engine *, const struct ddb_move_partition *, struct ddb_error *);
 	enum ddb_code (*set_mtime)(struct ddb_engine *, const struct ddb_set_mtime *, struct ddb_error *);
+	/* DDB_VALIDATION for an index that there is not, or that is CREATING. */
 	enum ddb_code (*query)(struct ddb_engine *, struct ddb_arena *, const struct ddb_query *,
 		struct ddb_page *, struct ddb_error *);
+	enum ddb_code (*batch_write)(struct ddb_engine *, struct ddb_arena *, const struct ddb_batch_write *,
+		size_t count, struct ddb_batch_write_result *, struct ddb_error *);
+	/* `ret`: as many as there are requests. */
+	enum ddb_code (*batch_get)(struct ddb_engine *, struct ddb_arena *, const struct ddb_batch_get *,
+		size_t count, struct ddb_batch_get_result *ret, struct ddb_error *);
 
 	enum ddb_code (*list_partitions)(struct ddb_engine *, struct ddb_arena *,
 		const struct ddb_list_partitions *, struct ddb_partitions *, struct ddb_error *);
 	/* One partition by key; DDB_RESOURCE_NOT_FOUND when it has no items. */
-	enum ddb_code (*get_partition)(struct ddb_engine *, const char *table, const struct ddb_value *key,
-		struct ddb_partition *ret, struct ddb_error *);
+	enum ddb_code (*get_partition)(struct ddb_engine *, const char *table, const char *index,
+		const struct ddb_value *key, struct ddb_partition *ret, struct ddb_error *);
 	enum ddb_code (*find_alias)(struct ddb_engine *, struct ddb_arena *, const struct ddb_find_alias *,
 		struct ddb_value *ret, struct ddb_error *);
 
@@ -409,6 +539,12 @@ struct ddb_rendering_hooks {
 	void (*measure)(const struct ddb_table *table, const struct ddb_value *item, uint32_t ret[2]);
 	bool (*alias)(const struct ddb_table *table, const struct ddb_value *key_value, bool is_range,
 		uint8_t ret[DDB_ALIAS_BYTES]);
+	/* The same for a partition of an index, and for an entry of an index or (index NULL) of a table's
+	 * query, whose key is a map of the table's and the index's key attributes. */
+	bool (*index_alias)(const struct ddb_table *table, const struct ddb_index_definition *index,
+		const struct ddb_value *partition, uint8_t ret[DDB_ALIAS_BYTES]);
+	bool (*entry_alias)(const struct ddb_table *table, const struct ddb_index_definition *index,
+		const struct ddb_value *key, uint8_t ret[DDB_ALIAS_BYTES]);
 };
 
 #endif

@@ -14,8 +14,8 @@ static bool has_items(struct map *map, const struct map_place *place)
 {
 	struct ddb_partition partition;
 	struct ddb_error err;
-	return place->has_hash && !map->engine->ops->get_partition(
-					  map->engine, place->table->name, &place->hash, &partition, &err);
+	return place->has_hash && !map->engine->ops->get_partition(map->engine, place->table->name, NULL,
+					  &place->hash, &partition, &err);
 }
 
 bool map_holds_scratch(struct map *map, struct ddb_arena *arena, const struct map_place *place)

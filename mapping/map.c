@@ -206,7 +206,7 @@ void map_linger_begin(struct map *map, const struct map_place *place)
 	struct ddb_error err;
 	if (!place->partition || !place->has_hash || is_just_remembered(map, place) ||
 		map->engine->ops->get_partition(
-			map->engine, place->table->name, &place->hash, &partition, &err))
+			map->engine, place->table->name, NULL, &place->hash, &partition, &err))
 		return;
 	(void)map_partitions_add(map->partitions, place->table, place->partition, false, map_now_ns());
 	map_hold_emptied(map, place);
@@ -219,7 +219,7 @@ void map_linger(struct map *map, const struct map_place *place)
 	struct ddb_error err;
 	if (!place->partition || is_just_remembered(map, place))
 		return;
-	if (place->has_hash && engine->ops->get_partition(engine, place->table->name, &place->hash,
+	if (place->has_hash && engine->ops->get_partition(engine, place->table->name, NULL, &place->hash,
 				       &partition, &err) != DDB_RESOURCE_NOT_FOUND)
 		return;
 	if (!map_partitions_add(map->partitions, place->table, place->partition, false, map_now_ns()))
@@ -243,7 +243,8 @@ static enum map_verdict judge_partition(struct map *map, struct ddb_arena *arena
 	struct ddb_error err;
 	enum ddb_code code = DDB_RESOURCE_NOT_FOUND;
 	if (place->has_hash)
-		code = engine->ops->get_partition(engine, place->table->name, &place->hash, &partition, &err);
+		code = engine->ops->get_partition(
+			engine, place->table->name, NULL, &place->hash, &partition, &err);
 	if (!code)
 		return remembered->fresh || is_listing(map) ? MAP_KEEP : MAP_FORGET; /* the engine knows it */
 	if (code != DDB_RESOURCE_NOT_FOUND || !remembered->lingered || map_holds_scratch(map, arena, place))

@@ -187,7 +187,7 @@ static int find_partition(
 	struct ddb_partition partition;
 	if (ret->has_hash && !is_kindless(table)) {
 		enum ddb_code code =
-			engine->ops->get_partition(engine, table->name, &ret->hash, &partition, err);
+			engine->ops->get_partition(engine, table->name, NULL, &ret->hash, &partition, err);
 		if (code && code != DDB_RESOURCE_NOT_FOUND)
 			return map_errno(code);
 		ret->exists = !code;

@@ -293,7 +293,7 @@ static int check_no_items(struct map *map, const struct map_place *place, struct
 	if (!place->has_hash || !place->table->definition)
 		return 0;
 	enum ddb_code code = map->engine->ops->get_partition(
-		map->engine, place->table->name, &place->hash, &partition, err);
+		map->engine, place->table->name, NULL, &place->hash, &partition, err);
 	if (code == DDB_RESOURCE_NOT_FOUND)
 		return 0;
 	return code ? map_errno(code) : ENOTEMPTY;

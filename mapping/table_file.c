@@ -279,7 +279,7 @@ static int apply(struct map *map, const struct map_caller *caller, const struct 
 	if (!defined)
 		code = define(map, caller, table, definition, err);
 	else if (!ddb_definition_equal(table->definition, definition))
-		code = map->engine->ops->update_table(map->engine, table->name, definition, err);
+		code = map->engine->ops->update_table(map->engine, table->name, NULL, definition, err);
 	if (code)
 		return map_errno(code);
 	map_definition_show(map, table);

@@ -96,8 +96,8 @@ enum ddb_code local_describe_table(
 	struct ddb_engine *, const char *, struct ddb_table **, struct ddb_error *);
 enum ddb_code local_count_table(
 	struct ddb_engine *, const char *, struct ddb_table_counts *, struct ddb_error *);
-enum ddb_code local_update_table(
-	struct ddb_engine *, const char *, struct ddb_definition *, struct ddb_error *);
+enum ddb_code local_update_table(struct ddb_engine *, const char *, const struct ddb_definition *,
+	struct ddb_definition *, struct ddb_error *);
 enum ddb_code local_delete_table(struct ddb_engine *, const char *, bool, struct ddb_error *);
 enum ddb_code local_rename_table(struct ddb_engine *, const char *, const char *, struct ddb_error *);
 enum ddb_code local_list_tables(struct ddb_engine *, struct ddb_arena *, const char *, uint32_t,
@@ -124,7 +124,7 @@ enum ddb_code local_query(struct ddb_engine *, struct ddb_arena *, const struct 
 
 enum ddb_code local_list_partitions(struct ddb_engine *, struct ddb_arena *,
 	const struct ddb_list_partitions *, struct ddb_partitions *, struct ddb_error *);
-enum ddb_code local_get_partition(struct ddb_engine *, const char *, const struct ddb_value *,
+enum ddb_code local_get_partition(struct ddb_engine *, const char *, const char *, const struct ddb_value *,
 	struct ddb_partition *, struct ddb_error *);
 enum ddb_code local_find_alias(struct ddb_engine *, struct ddb_arena *, const struct ddb_find_alias *,
 	struct ddb_value *, struct ddb_error *);

@@ -383,9 +383,10 @@ static enum ddb_code lookup_attempt(
 	return code;
 }
 
-enum ddb_code local_get_partition(struct ddb_engine *engine, const char *table, const struct ddb_value *key,
-	struct ddb_partition *ret, struct ddb_error *err)
+enum ddb_code local_get_partition(struct ddb_engine *engine, const char *table, const char *index,
+	const struct ddb_value *key, struct ddb_partition *ret, struct ddb_error *err)
 {
+	(void)index;
 	struct lookup lookup = {.key = key, .ret = ret};
 	return local_on_table(local_of(engine), table, LOCAL_OF_ITEM, lookup_attempt, &lookup, err);
 }

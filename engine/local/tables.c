@@ -262,9 +262,10 @@ static enum ddb_code update_check(
 	return *ret_same ? DDB_OK : ddb_definition_update_check(table->definition, what->definition, err);
 }
 
-enum ddb_code local_update_table(
-	struct ddb_engine *base, const char *name, struct ddb_definition *definition, struct ddb_error *err)
+enum ddb_code local_update_table(struct ddb_engine *base, const char *name, const struct ddb_definition *from,
+	struct ddb_definition *definition, struct ddb_error *err)
 {
+	(void)from;
 	struct redefinition what = {.check = update_check, .definition = definition, .kind = DDB_DEFINED};
 	return local_on_table(local_of(base), name, LOCAL_OF_TABLE, redefine_attempt, &what, err);
 }

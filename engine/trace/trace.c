@@ -305,10 +305,10 @@ static enum ddb_code count_table(
 		.items = &ret->items);
 }
 
-static enum ddb_code update_table(
-	struct ddb_engine *e, const char *name, struct ddb_definition *definition, struct ddb_error *err)
+static enum ddb_code update_table(struct ddb_engine *e, const char *name, const struct ddb_definition *from,
+	struct ddb_definition *definition, struct ddb_error *err)
 {
-	return FORWARD(e, update_table, (INNER(e), name, definition, err), .operation = "UpdateTable",
+	return FORWARD(e, update_table, (INNER(e), name, from, definition, err), .operation = "UpdateTable",
 		.table = name);
 }
 
@@ -428,10 +428,10 @@ static enum ddb_code list_partitions(struct ddb_engine *e, struct ddb_arena *are
 		.more = &ret->more);
 }
 
-static enum ddb_code get_partition(struct ddb_engine *e, const char *table, const struct ddb_value *key,
-	struct ddb_partition *ret, struct ddb_error *err)
+static enum ddb_code get_partition(struct ddb_engine *e, const char *table, const char *index,
+	const struct ddb_value *key, struct ddb_partition *ret, struct ddb_error *err)
 {
-	return FORWARD(e, get_partition, (INNER(e), table, key, ret, err), .operation = "GetPartition",
+	return FORWARD(e, get_partition, (INNER(e), table, index, key, ret, err), .operation = "GetPartition",
 		.table = table, .partition = key);
 }
 

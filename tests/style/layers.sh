@@ -5,12 +5,14 @@ set -eu
 # DIRECTORY, then what its files may include of ours, as patterns of the whole path. The first row that fits counts.
 layers='
 engine/store  engine/store/*.h engine/arena.h engine/buffer.h engine/error.h
-engine/local  engine/local/*.h engine/*.h engine/store/store.h
-engine/trace  engine/trace/*.h engine/*.h
-engine        engine/*.h
-mapping       mapping/*.h engine/*.h
+engine/local  engine/local/*.h engine/*.h engine/expr/*.h engine/store/store.h
+engine/trace  engine/trace/*.h engine/*.h engine/expr/*.h
+engine/expr   engine/expr/*.h engine/*.h
+engine/wire   engine/wire/*.h engine/expr/*.h engine/*.h
+engine        engine/*.h engine/expr/*.h
+mapping       mapping/*.h engine/*.h engine/expr/*.h engine/wire/*.h
 fs            fs/*.h mapping/map.h engine/jsonout.h
-tools         tools/*.h fs/fs.h mapping/*.h engine/*.h engine/local/local.h engine/trace/trace.h
+tools         tools/*.h fs/fs.h mapping/*.h engine/*.h engine/expr/*.h engine/wire/*.h engine/local/local.h engine/trace/trace.h
 '
 
 # Headers of libraries (or directories of them), and who may know them. The C library is for all.

@@ -317,7 +317,7 @@ static void moves(void **state)
 	struct ddb_value partition = ddb_string("a", 1);
 	struct ddb_partition before, after;
 	struct ddb_put_result first = put(f, "Users", extended(f, a1, "n", "N:1"));
-	assert_ok(f, OP(f->engine, get_partition, "Users", &partition, &before, &f->err));
+	assert_ok(f, OP(f->engine, get_partition, "Users", NULL, &partition, &before, &f->err));
 	/* Within its partition, which keeps its header. */
 	assert_ok(f, move(f, "Users", a1, a2, false, true));
 	struct ddb_get_result got = get(f, "Users", a2);
@@ -327,7 +327,7 @@ static void moves(void **state)
 	assert_int_equal(got.entry.meta.serial, first.meta.serial);
 	assert_true(got.entry.meta.mtime_ns > first.meta.mtime_ns);
 	assert_true(got.entry.meta.version > first.meta.version);
-	assert_ok(f, OP(f->engine, get_partition, "Users", &partition, &after, &f->err));
+	assert_ok(f, OP(f->engine, get_partition, "Users", NULL, &partition, &after, &f->err));
 	assert_int_equal(before.serial, after.serial);
 	/* To another, over an item. */
 	put(f, "Users", extended(f, b1, "old", "S:gone"));
@@ -335,7 +335,7 @@ static void moves(void **state)
 	assert_ok(f, move(f, "Users", a2, b1, false, false));
 	assert_string_equal(text_of(&f->arena, item_at(f, "Users", b1), "old"), "(none)");
 	assert_int_equal(counts(f, "Users").items, 1);
-	assert_code(f, OP(f->engine, get_partition, "Users", &partition, &after, &f->err),
+	assert_code(f, OP(f->engine, get_partition, "Users", NULL, &partition, &after, &f->err),
 		DDB_RESOURCE_NOT_FOUND);
 	/* Onto itself. */
 	struct ddb_meta meta = get(f, "Users", b1).entry.meta;
@@ -524,14 +524,14 @@ static void lists_partitions(void **state)
 	assert_ok(f, OP(f->engine, list_partitions, &f->arena, &request, &page, &f->err));
 	assert_int_equal(page.count, 29);
 	struct ddb_partition one;
-	assert_code(f, OP(f->engine, get_partition, "Orders", &gone, &one, &f->err), DDB_RESOURCE_NOT_FOUND);
-	assert_ok(f, OP(f->engine, get_partition, "Orders", &all.partitions[21].key, &one, &f->err));
+	assert_code(f, OP(f->engine, get_partition, "Orders", NULL, &gone, &one, &f->err), DDB_RESOURCE_NOT_FOUND);
+	assert_ok(f, OP(f->engine, get_partition, "Orders", NULL, &all.partitions[21].key, &one, &f->err));
 	assert_int_equal(one.serial, all.partitions[21].serial);
 	struct ddb_value wrong = ddb_string("x", 1);
 	request = (struct ddb_list_partitions){.table = "Simple"};
 	assert_code(f, OP(f->engine, list_partitions, &f->arena, &request, &page, &f->err), DDB_VALIDATION);
-	assert_code(f, OP(f->engine, get_partition, "Simple", &gone, &one, &f->err), DDB_VALIDATION);
-	assert_code(f, OP(f->engine, get_partition, "Orders", &wrong, &one, &f->err), DDB_VALIDATION);
+	assert_code(f, OP(f->engine, get_partition, "Simple", NULL, &gone, &one, &f->err), DDB_VALIDATION);
+	assert_code(f, OP(f->engine, get_partition, "Orders", NULL, &wrong, &one, &f->err), DDB_VALIDATION);
 }
 
 static enum ddb_code find(struct fixture *f, const char *table, const struct ddb_value *partition,

@@ -16,7 +16,7 @@ static enum ddb_code move(struct fixture *f, const char *table, const char *from
 static enum ddb_code find(struct fixture *f, const char *table, const char *key, struct ddb_partition *ret)
 {
 	struct ddb_value value = text_value(&f->arena, key);
-	return OP(f->engine, get_partition, table, &value, ret, &f->err);
+	return OP(f->engine, get_partition, table, NULL, &value, ret, &f->err);
 }
 
 static struct ddb_page all_of(struct fixture *f, const char *table, const char *key)

@@ -59,7 +59,7 @@ static void refuses_names_and_absence(void **state)
 		f, OP(f->engine, count_table, "Nobody", &counted, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
 	assert_refused(
 		f, OP(f->engine, delete_table, "Nobody", false, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
-	assert_refused(f, OP(f->engine, update_table, "Nobody", definition, &f->err), DDB_RESOURCE_NOT_FOUND,
+	assert_refused(f, OP(f->engine, update_table, "Nobody", NULL, definition, &f->err), DDB_RESOURCE_NOT_FOUND,
 		missing);
 	assert_refused(f, OP(f->engine, settle_table, "Nobody", DDB_PROVISIONAL_SIMPLE, &f->err),
 		DDB_RESOURCE_NOT_FOUND, missing);
@@ -137,10 +137,10 @@ static void updates(void **state)
 	assert_ok(f, OP(f->engine, create_table, "Users", plain, &f->err));
 	put(f, "Users", MAP("id=S:alice"));
 	DDB_TABLE_AUTO struct ddb_table *before = describe(f, "Users");
-	assert_ok(f, OP(f->engine, update_table, "Users", plain, &f->err));
+	assert_ok(f, OP(f->engine, update_table, "Users", NULL, plain, &f->err));
 	DDB_TABLE_AUTO struct ddb_table *equal = describe(f, "Users");
 	assert_true(equal->changed_ns == before->changed_ns);
-	assert_ok(f, OP(f->engine, update_table, "Users", protected, &f->err));
+	assert_ok(f, OP(f->engine, update_table, "Users", NULL, protected, &f->err));
 	DDB_TABLE_AUTO struct ddb_table *after = describe(f, "Users");
 	assert_true(after->changed_ns > before->changed_ns);
 	assert_int_equal(after->id, before->id);
@@ -148,13 +148,13 @@ static void updates(void **state)
 	assert_refused(f, OP(f->engine, delete_table, "Users", false, &f->err), DDB_VALIDATION,
 		"Resource cannot be deleted as it is currently protected against deletion. "
 		"Disable deletion protection first.");
-	assert_code(f, OP(f->engine, update_table, "Users", other, &f->err), DDB_VALIDATION);
+	assert_code(f, OP(f->engine, update_table, "Users", NULL, other, &f->err), DDB_VALIDATION);
 	assert_true(get(f, "Users", MAP("id=S:alice")).found);
 	put(f, "Users", MAP("id=S:bob"));
-	assert_ok(f, OP(f->engine, update_table, "Users", plain, &f->err));
+	assert_ok(f, OP(f->engine, update_table, "Users", NULL, plain, &f->err));
 	assert_ok(f, OP(f->engine, delete_table, "Users", false, &f->err));
 	create(f, "New", NULL);
-	assert_code(f, OP(f->engine, update_table, "New", plain, &f->err), DDB_VALIDATION);
+	assert_code(f, OP(f->engine, update_table, "New", NULL, plain, &f->err), DDB_VALIDATION);
 	ddb_definition_unref(plain);
 	ddb_definition_unref(protected);
 	ddb_definition_unref(other);
@@ -327,9 +327,9 @@ static void defines_composite_with_its_partitions(void **state)
 	put(f, "New", MAP("\xffpk=S:b", "\xffsk=S:1"));
 	put(f, "New", MAP("\xffpk=S:a", "\xffsk=S:1"));
 	put(f, "New", MAP("\xffpk=S:a", "\xffsk=S:-2"));
-	assert_ok(f, OP(f->engine, get_partition, "New", &key, &before, &f->err));
+	assert_ok(f, OP(f->engine, get_partition, "New", NULL, &key, &before, &f->err));
 	assert_ok(f, define(f, "New", "pk:S,sk:N", &conversion));
-	assert_ok(f, OP(f->engine, get_partition, "New", &key, &after, &f->err));
+	assert_ok(f, OP(f->engine, get_partition, "New", NULL, &key, &after, &f->err));
 	assert_int_equal(before.serial, after.serial);
 	assert_true(before.mtime_ns == after.mtime_ns);
 	struct ddb_page page = query(f, (struct ddb_query){.table = "New", .partition = &key});
@@ -578,7 +578,7 @@ static void notices_a_stale_table(void **state)
 			assert_int_equal(counted.items, 1);
 			break;
 		default:
-			code = OP(f->engine, get_partition, "New", &hash, &partition, &f->err);
+			code = OP(f->engine, get_partition, "New", NULL, &hash, &partition, &f->err);
 		}
 		assert_code(f, code, wanted);
 	}

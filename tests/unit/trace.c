@@ -74,10 +74,10 @@ static enum ddb_code fake_count(
 	return code;
 }
 
-static enum ddb_code fake_update(
-	struct ddb_engine *e, const char *name, struct ddb_definition *d, struct ddb_error *err)
+static enum ddb_code fake_update(struct ddb_engine *e, const char *name, const struct ddb_definition *from,
+	struct ddb_definition *d, struct ddb_error *err)
 {
-	(void)d;
+	(void)from, (void)d;
 	return answer(e, "update_table", name, NULL, err);
 }
 
@@ -198,10 +198,10 @@ static enum ddb_code fake_partitions(struct ddb_engine *e, struct ddb_arena *are
 	return code;
 }
 
-static enum ddb_code fake_partition(struct ddb_engine *e, const char *table, const struct ddb_value *key,
-	struct ddb_partition *ret, struct ddb_error *err)
+static enum ddb_code fake_partition(struct ddb_engine *e, const char *table, const char *index,
+	const struct ddb_value *key, struct ddb_partition *ret, struct ddb_error *err)
 {
-	(void)table;
+	(void)table, (void)index;
 	return answer(e, "get_partition", key, ret, err);
 }
 
@@ -557,7 +557,7 @@ static void test_queries(void **state)
 	struct ddb_partitions partitions;
 	assert_int_equal(CALL(list_partitions, NULL, &list, &partitions, &traced.err), DDB_OK);
 	struct ddb_partition found;
-	assert_int_equal(CALL(get_partition, "T", &partition, &found, &traced.err), DDB_OK);
+	assert_int_equal(CALL(get_partition, "T", NULL, &partition, &found, &traced.err), DDB_OK);
 	assert_ptr_equal(fake.asked, &partition);
 	const struct ddb_find_alias alias = {.table = "T", .partition = &partition};
 	struct ddb_value value;
@@ -599,7 +599,7 @@ static void test_tables(void **state)
 	assert_ptr_equal(table, fake.table);
 	ddb_table_unref(table);
 	assert_int_equal(CALL(count_table, "T", &counts, &traced.err), DDB_OK);
-	assert_int_equal(CALL(update_table, "T", definition, &traced.err), DDB_OK);
+	assert_int_equal(CALL(update_table, "T", NULL, definition, &traced.err), DDB_OK);
 	assert_string_equal(fake.method, "update_table");
 	assert_int_equal(CALL(rename_table, "T", "U", &traced.err), DDB_OK);
 	assert_string_equal(fake.method, "rename_table");
