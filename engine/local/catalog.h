@@ -13,13 +13,30 @@
 
 struct local_engine;
 
+enum { LOCAL_INDEXES_MAX = DDB_LOCAL_INDEXES_MAX + DDB_GLOBAL_INDEXES_MAX };
+
+struct local_index {
+	uint32_t space; /* where its entries are filed; 0: nowhere yet, in a store that is older than indexes
+			 */
+	enum ddb_index_state state;
+};
+
 /* A table as the local engine knows it: immutable, reference-counted. */
 struct local_table {
 	int references; /* atomic */
 	struct ddb_table *table;
 	uint32_t space;      /* where its records are filed: another one after define_table */
 	uint64_t generation; /* rises with every change of the definition; in its counters, too */
+	/* What stands beside items (aliases of entries, sums of collections) is still being made for those
+	 * that an older version left. */
+	bool unfiled;
+	struct local_index indexes[LOCAL_INDEXES_MAX]; /* by position in the definition */
 };
+
+static inline unsigned local_index_count(const struct local_table *table)
+{
+	return table->table->definition ? table->table->definition->index_count : 0;
+}
 
 /* `table` is taken. NULL: no memory (and `table` is given back). */
 struct local_table *local_table_new(struct ddb_table *table /* taken */, uint32_t space, uint64_t generation);

@@ -14,9 +14,13 @@
  *   'F' directory hash    a scratch file or directory: keyed hashes of its directory's id and of its name
  *   'F' directory         a scratch directory again, at the head of what is in it
  *   'B' id n              its 64 KiB blocks
+ *   'X' space hash …      an index's entries and the headers of its partitions (index_entry.h)
+ *   'E' space alias       finds the key of an entry of an index, or of an item in a query's listing
+ *   'G' space hash        the bytes of an item collection, in tables with local indexes
+ *   'J' space             how far the making of an index, or of what stands beside items, has come
  *
- * `space` is the number under which a table's records are filed, big-endian: a new one for each definition of
- * a key.
+ * `space` is the number under which a table's or an index's records are filed, big-endian: a new one for each
+ * definition of a key.
  */
 #ifndef LOCAL_KEYS_H
 #define LOCAL_KEYS_H
@@ -29,10 +33,14 @@ enum local_kind {
 	LOCAL_BLOCK = 'B',
 	LOCAL_COUNTERS = 'C',
 	LOCAL_TOMBSTONE = 'D',
+	LOCAL_ENTRY_ALIAS = 'E',
 	LOCAL_SCRATCH = 'F',
+	LOCAL_COLLECTION = 'G',
 	LOCAL_ITEM = 'I',
+	LOCAL_PROGRESS = 'J',
 	LOCAL_TOTALS = 'N',
 	LOCAL_TABLE = 'T',
+	LOCAL_ENTRY = 'X',
 };
 
 enum {
