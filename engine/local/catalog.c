@@ -4,11 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * A table's head, little-endian: version 1, kind 1, id 4, space 4, generation 8, two times 8 each, uuid; from
+ * version 2 on also whether it is unfiled 1, number of indexes 1, and of each its space 4 and state 1. A
+ * record of version 1 is from before there were entries: nothing of its indexes is made yet.
+ */
 enum {
-	CATALOG_VERSION = 1,
+	CATALOG_VERSION = 1, /* of counters and totals */
+	TABLE_VERSION = 2,
+	TABLE_VERSION_UNFILED = 1,
 	UUID_BYTES = 36,
-	CATALOG_HEAD = 1 + 1 + 4 + 4 + 8 + 8 + 8 + UUID_BYTES,
+	TABLE_UNFILED_AT = 1 + 1 + 4 + 4 + 8 + 8 + 8 + UUID_BYTES,
+	TABLE_INDEXES_AT = TABLE_UNFILED_AT + 2,
+	TABLE_INDEX_BYTES = 4 + 1,
+	TABLE_HEAD_MAX = TABLE_INDEXES_AT + LOCAL_INDEXES_MAX * TABLE_INDEX_BYTES,
 	COUNTERS_HEAD = 1 + 4 * 8,
+	COUNTERS_INDEX_BYTES = 2 * 8, /* in the body, up to the last index that has entries */
 	TOTALS_HEAD = 1 + 4 + 3 * 8,
 };
 
@@ -24,6 +35,24 @@ struct local_table *local_table_new(struct ddb_table *table, uint32_t space, uin
 	*new_table = (struct local_table){
 		.references = 1, .table = table, .space = space, .generation = generation};
 	return new_table;
+}
+
+struct local_table *local_table_next(const struct local_table *table, struct ddb_table *shown)
+{
+	struct local_table *next = local_table_new(shown, table->space, table->generation + 1);
+	if (!next)
+		return NULL;
+	next->unfiled = table->unfiled;
+	memcpy(next->indexes, table->indexes, sizeof next->indexes);
+	return next;
+}
+
+bool local_table_pending(const struct local_table *table)
+{
+	bool pending = table->unfiled;
+	for (unsigned i = 0; i < local_index_count(table); i++)
+		pending |= table->indexes[i].state == DDB_INDEX_CREATING;
+	return pending;
 }
 
 struct local_table *local_table_ref(struct local_table *table)
@@ -197,23 +226,69 @@ static enum ddb_code decode_definition(
 	return ddb_fail(err, DDB_DAMAGED, "The definition of table %s is damaged", table->name);
 }
 
-enum ddb_code local_catalog_decode(
-	const char *name, const struct store_value *value, struct local_table **ret, struct ddb_error *err)
+static bool head_sound(const struct store_value *value)
 {
 	const uint8_t *head = value->head;
-	if (value->head_length != CATALOG_HEAD || head[0] != CATALOG_VERSION ||
-		head[1] > DDB_PROVISIONAL_COMPOSITE || strlen(name) > DDB_TABLE_NAME_MAX)
-		return ddb_fail(err, DDB_DAMAGED, "The record of table %s is damaged", name);
-	struct ddb_table *table = local_table_draft(NULL);
-	if (!table)
-		return ddb_fail_memory(err);
+	size_t length = value->head_length;
+	if (length < TABLE_UNFILED_AT || head[1] > DDB_PROVISIONAL_COMPOSITE)
+		return false;
+	if (head[0] == TABLE_VERSION_UNFILED)
+		return length == TABLE_UNFILED_AT;
+	return head[0] == TABLE_VERSION && length >= TABLE_INDEXES_AT && head[TABLE_UNFILED_AT] <= 1 &&
+	       head[TABLE_UNFILED_AT + 1] <= LOCAL_INDEXES_MAX &&
+	       length == TABLE_INDEXES_AT + head[TABLE_UNFILED_AT + 1] * (size_t)TABLE_INDEX_BYTES;
+}
+
+/* Of a sound head: false when it does not fit the definition. */
+static bool decode_indexes(const uint8_t *head, struct local_table *table)
+{
+	bool old = head[0] == TABLE_VERSION_UNFILED;
+	unsigned count = local_index_count(table);
+	table->unfiled = old || head[TABLE_UNFILED_AT];
+	if (!old && head[TABLE_UNFILED_AT + 1] != count)
+		return false;
+	for (unsigned i = 0; i < count; i++) {
+		const uint8_t *record = head + TABLE_INDEXES_AT + i * TABLE_INDEX_BYTES;
+		table->indexes[i] = (struct local_index){.state = DDB_INDEX_CREATING};
+		if (old)
+			continue;
+		table->indexes[i].space = (uint32_t)local_read_le(record, 4);
+		table->indexes[i].state = (enum ddb_index_state)record[4];
+		if (record[4] > DDB_INDEX_CREATING ||
+			(table->indexes[i].space == 0 && record[4] != DDB_INDEX_CREATING))
+			return false;
+	}
+	return true;
+}
+
+static enum ddb_code damaged_table(const char *name, struct ddb_error *err)
+{
+	return ddb_fail(err, DDB_DAMAGED, "The record of table %s is damaged", name);
+}
+
+static enum ddb_code decode_table(
+	const char *name, const struct store_value *value, struct ddb_table *table, struct ddb_error *err)
+{
+	const uint8_t *head = value->head;
 	strcpy(table->name, name);
 	table->provisional = (enum ddb_provisional)head[1];
 	table->id = (uint32_t)local_read_le(head + 2, 4);
 	table->created_ns = (int64_t)local_read_le(head + 18, 8);
 	table->changed_ns = (int64_t)local_read_le(head + 26, 8);
 	memcpy(table->uuid, head + 34, UUID_BYTES);
-	enum ddb_code code = decode_definition(value, table, err);
+	return decode_definition(value, table, err);
+}
+
+enum ddb_code local_catalog_decode(
+	const char *name, const struct store_value *value, struct local_table **ret, struct ddb_error *err)
+{
+	const uint8_t *head = value->head;
+	if (strlen(name) > DDB_TABLE_NAME_MAX || !head_sound(value))
+		return damaged_table(name, err);
+	struct ddb_table *table = local_table_draft(NULL);
+	if (!table)
+		return ddb_fail_memory(err);
+	enum ddb_code code = decode_table(name, value, table, err);
 	if (code) {
 		ddb_table_unref(table);
 		return code;
@@ -222,8 +297,23 @@ enum ddb_code local_catalog_decode(
 		local_table_new(table, (uint32_t)local_read_le(head + 6, 4), local_read_le(head + 10, 8));
 	if (!decoded)
 		return ddb_fail_memory(err);
+	if (!decode_indexes(head, decoded)) {
+		local_table_unref(decoded);
+		return damaged_table(name, err);
+	}
 	*ret = decoded;
 	return DDB_OK;
+}
+
+bool local_catalog_pending(const struct store_value *value)
+{
+	const uint8_t *head = value->head;
+	if (!head_sound(value))
+		return false;
+	bool pending = head[0] == TABLE_VERSION_UNFILED || head[TABLE_UNFILED_AT];
+	for (size_t at = TABLE_INDEXES_AT; at < value->head_length; at += TABLE_INDEX_BYTES)
+		pending |= head[at + 4] == DDB_INDEX_CREATING;
+	return pending;
 }
 
 enum ddb_code local_catalog_read(
@@ -245,10 +335,11 @@ enum ddb_code local_catalog_read(
 	return local_catalog_decode(name, &value, ret, err);
 }
 
-static void encode_table(const struct local_table *table, uint8_t ret[CATALOG_HEAD])
+static size_t encode_table(const struct local_table *table, uint8_t ret[TABLE_HEAD_MAX])
 {
 	const struct ddb_table *shown = table->table;
-	ret[0] = CATALOG_VERSION;
+	unsigned count = local_index_count(table);
+	ret[0] = TABLE_VERSION;
 	ret[1] = (uint8_t)shown->provisional;
 	local_write_le(ret + 2, shown->id, 4);
 	local_write_le(ret + 6, table->space, 4);
@@ -256,12 +347,20 @@ static void encode_table(const struct local_table *table, uint8_t ret[CATALOG_HE
 	local_write_le(ret + 18, (uint64_t)shown->created_ns, 8);
 	local_write_le(ret + 26, (uint64_t)shown->changed_ns, 8);
 	memcpy(ret + 34, shown->uuid, UUID_BYTES);
+	ret[TABLE_UNFILED_AT] = table->unfiled;
+	ret[TABLE_UNFILED_AT + 1] = (uint8_t)count;
+	uint8_t *end = ret + TABLE_INDEXES_AT;
+	for (unsigned i = 0; i < count; i++) {
+		end = local_write_le(end, table->indexes[i].space, 4);
+		*end++ = (uint8_t)table->indexes[i].state;
+	}
+	return (size_t)(end - ret);
 }
 
 enum ddb_code local_catalog_write(
 	struct store_txn *txn, const struct local_table *table, struct ddb_error *err)
 {
-	uint8_t key[LOCAL_TABLE_KEY_MAX], head[CATALOG_HEAD];
+	uint8_t key[LOCAL_TABLE_KEY_MAX], head[TABLE_HEAD_MAX];
 	size_t length;
 	if (!local_catalog_key(table->table->name, key, &length))
 		return local_no_table(err, table->table->name);
@@ -274,8 +373,8 @@ enum ddb_code local_catalog_write(
 	}
 	if (body.failed)
 		return ddb_fail_memory(err);
-	encode_table(table, head);
-	return store_put(txn, key, length, head, sizeof head, body.bytes, body.length, err);
+	size_t head_length = encode_table(table, head);
+	return store_put(txn, key, length, head, head_length, body.bytes, body.length, err);
 }
 
 enum ddb_code local_catalog_delete(struct store_txn *txn, const char *name, struct ddb_error *err)
@@ -289,63 +388,83 @@ enum ddb_code local_catalog_delete(struct store_txn *txn, const char *name, stru
 
 /* ---- Counters ---- */
 
-/* A record that is all head, of fixed length. */
-static enum ddb_code read_head(struct store_txn *txn, const uint8_t *key, size_t key_length, uint8_t *ret,
-	size_t length, bool *ret_found, struct ddb_error *err)
+/* A record whose head is of fixed length; the value is in the arena. */
+static enum ddb_code read_record(struct store_txn *txn, struct ddb_arena *arena, const uint8_t *key,
+	size_t key_length, size_t head_length, struct store_value *ret, bool *ret_found,
+	struct ddb_error *err)
 {
-	DDB_ARENA_AUTO struct ddb_arena arena = {0};
-	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
-	struct store_value value;
-	bool found;
-	enum ddb_code code = local_get(txn, &arena, key, key_length, false, &value, &found, err);
-	if (code)
+	enum ddb_code code = local_get(txn, arena, key, key_length, true, ret, ret_found, err);
+	if (code || !*ret_found)
 		return code;
-	if (found && (value.head_length != length || value.head[0] != CATALOG_VERSION))
+	if (ret->head_length != head_length || ret->head[0] != CATALOG_VERSION)
 		return local_damaged(err, "counters");
-	if (found)
-		memcpy(ret, value.head, length);
-	*ret_found = found;
+	return DDB_OK;
+}
+
+static enum ddb_code decode_counters(
+	const struct store_value *value, struct local_counters *ret, struct ddb_error *err)
+{
+	size_t count = value->body_length / COUNTERS_INDEX_BYTES;
+	if (value->body_length % COUNTERS_INDEX_BYTES || count > LOCAL_INDEXES_MAX)
+		return local_damaged(err, "counters");
+	*ret = (struct local_counters){.items = local_read_le(value->head + 1, 8),
+		.bytes = local_read_le(value->head + 9, 8),
+		.next_serial = local_read_le(value->head + 17, 8),
+		.generation = local_read_le(value->head + 25, 8)};
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *at = value->body + i * COUNTERS_INDEX_BYTES;
+		ret->indexes[i].entries = local_read_le(at, 8);
+		ret->indexes[i].bytes = local_read_le(at + 8, 8);
+	}
 	return DDB_OK;
 }
 
 enum ddb_code local_counters_read(struct store_txn *txn, uint32_t space, struct local_counters *ret,
 	bool *ret_found, struct ddb_error *err)
 {
-	uint8_t key[LOCAL_SPACE_BYTES], head[COUNTERS_HEAD];
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	uint8_t key[LOCAL_SPACE_BYTES];
+	struct store_value value;
+	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
 	local_space_key(LOCAL_COUNTERS, space, key);
-	enum ddb_code code = read_head(txn, key, sizeof key, head, sizeof head, ret_found, err);
-	if (code || !*ret_found)
-		return code;
-	ret->items = local_read_le(head + 1, 8);
-	ret->bytes = local_read_le(head + 9, 8);
-	ret->next_serial = local_read_le(head + 17, 8);
-	ret->generation = local_read_le(head + 25, 8);
-	return DDB_OK;
+	enum ddb_code code = read_record(txn, &arena, key, sizeof key, COUNTERS_HEAD, &value, ret_found, err);
+	return code || !*ret_found ? code : decode_counters(&value, ret, err);
 }
 
 enum ddb_code local_counters_write(
 	struct store_txn *txn, uint32_t space, const struct local_counters *counters, struct ddb_error *err)
 {
 	uint8_t key[LOCAL_SPACE_BYTES], head[COUNTERS_HEAD] = {CATALOG_VERSION};
+	uint8_t body[LOCAL_INDEXES_MAX * COUNTERS_INDEX_BYTES], *end = body;
+	unsigned count = LOCAL_INDEXES_MAX;
 	local_space_key(LOCAL_COUNTERS, space, key);
 	local_write_le(head + 1, counters->items, 8);
 	local_write_le(head + 9, counters->bytes, 8);
 	local_write_le(head + 17, counters->next_serial, 8);
 	local_write_le(head + 25, counters->generation, 8);
-	return store_put(txn, key, sizeof key, head, sizeof head, NULL, 0, err);
+	while (count > 0 && !counters->indexes[count - 1].entries && !counters->indexes[count - 1].bytes)
+		count--;
+	for (unsigned i = 0; i < count; i++) {
+		end = local_write_le(end, counters->indexes[i].entries, 8);
+		end = local_write_le(end, counters->indexes[i].bytes, 8);
+	}
+	return store_put(txn, key, sizeof key, head, sizeof head, body, (size_t)(end - body), err);
 }
 
 enum ddb_code local_totals_read(struct store_txn *txn, struct local_totals *ret, struct ddb_error *err)
 {
 	const uint8_t key[1] = {LOCAL_TOTALS};
-	uint8_t head[TOTALS_HEAD];
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	struct store_value value;
 	bool found;
-	enum ddb_code code = read_head(txn, key, sizeof key, head, sizeof head, &found, err);
+	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
+	enum ddb_code code = read_record(txn, &arena, key, sizeof key, TOTALS_HEAD, &value, &found, err);
 	if (code)
 		return code;
 	*ret = (struct local_totals){.next_id = 1, .next_scratch = 1};
 	if (!found)
 		return DDB_OK;
+	const uint8_t *head = value.head;
 	ret->next_id = (uint32_t)local_read_le(head + 1, 4);
 	ret->tables = local_read_le(head + 5, 8);
 	ret->next_scratch = local_read_le(head + 13, 8);

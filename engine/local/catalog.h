@@ -48,6 +48,12 @@ static inline void local_table_unrefp(struct local_table **table)
 	local_table_unref(*table);
 }
 
+/* What the table becomes as `shown` (taken): the same place and indexes, a generation later. NULL: no memory.
+ */
+struct local_table *local_table_next(const struct local_table *table, struct ddb_table *shown);
+/* Whether something of the table is still being made, by the filler (index_fill.h). */
+bool local_table_pending(const struct local_table *table);
+
 /* A copy of `table` (or of nothing, when NULL) to be changed before anybody else sees it. NULL: no memory. */
 struct ddb_table *local_table_draft(const struct ddb_table *table);
 /* The definition that stands in while a provisional table has none; *ret NULL for a kindless one. */
@@ -94,11 +100,16 @@ DDB_MUST_CHECK enum ddb_code local_catalog_delete(
 /* The key of a table's record; false when no table can have that name. */
 enum { LOCAL_TABLE_KEY_MAX = 1 + DDB_TABLE_NAME_MAX };
 bool local_catalog_key(const char *name, uint8_t ret[LOCAL_TABLE_KEY_MAX], size_t *ret_length);
+/* local_table_pending, from a record's head alone. */
+bool local_catalog_pending(const struct store_value *value);
 
 struct local_counters { /* of a table */
 	uint64_t items, bytes;
 	uint64_t next_serial;
 	uint64_t generation;
+	struct local_index_counters {
+		uint64_t entries, bytes;
+	} indexes[LOCAL_INDEXES_MAX]; /* by position in the definition */
 };
 DDB_MUST_CHECK enum ddb_code local_counters_read(struct store_txn *txn, uint32_t space,
 	struct local_counters *ret, bool *ret_found, struct ddb_error *err);

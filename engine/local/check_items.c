@@ -108,7 +108,7 @@ struct header_repair {
 static enum ddb_code header_job(struct store_txn *txn, void *context, struct ddb_error *err)
 {
 	const struct header_repair *repair = context;
-	return local_header_write(txn, repair->key, &repair->header, err);
+	return local_header_write(txn, repair->key->bytes, &repair->key->hash, &repair->header, err);
 }
 
 /* The walk leaves a partition. */

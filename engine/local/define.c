@@ -2,7 +2,7 @@
  * A provisional table gets its definition: every item is converted and filed anew under a new space, in one
  * transaction, and the old space goes the way of deleted tables. Serials, mtimes and the table's id stay.
  */
-#include "engine/local/item.h"
+#include "engine/local/index_set.h"
 #include "engine/local/partition.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ static void refuse(struct refiling *refiling, const struct ddb_error *reason)
 }
 
 static enum ddb_code write_refiled(struct refiling *refiling, const struct local_item *item,
-	const struct ddb_meta *old, struct ddb_error *err)
+	const struct ddb_value *converted, const struct ddb_meta *old, struct ddb_error *err)
 {
 	struct local_job *job = &refiling->new_job;
 	struct ddb_meta meta = {
@@ -43,7 +43,9 @@ static enum ddb_code write_refiled(struct refiling *refiling, const struct local
 	};
 	job->counters.items++;
 	job->counters.bytes += item->size;
-	enum ddb_code code = local_item_write(job->txn, &item->key, &meta, item->body, item->length, err);
+	enum ddb_code code = local_indexes_change(job, &item->key, NULL, NULL, converted, &meta, NULL, err);
+	if (!code)
+		code = local_item_write(job->txn, &item->key, &meta, item->body, item->length, err);
 	if (code)
 		return code;
 	return local_place_enter(job, &item->key, refiling->header_known ? &refiling->header : NULL, err);
@@ -51,18 +53,18 @@ static enum ddb_code write_refiled(struct refiling *refiling, const struct local
 
 /* What the item becomes. The reason of a refusal is *err's, as everywhere. */
 static enum ddb_code convert(struct refiling *refiling, const struct store_value *record,
-	struct local_item *ret, struct ddb_error *err)
+	struct ddb_value *ret_item, struct local_item *ret, struct ddb_error *err)
 {
 	const struct ddb_define_table *request = refiling->request;
 	struct ddb_arena *arena = &refiling->new_job.arena;
 	struct local_found twin;
-	struct ddb_value item, converted;
+	struct ddb_value item;
 	enum ddb_code code = local_body_decode(arena, record->body, record->body_length, &item, err);
 	if (!code)
-		code = request->convert(request->context, arena, request->definition, &item, &converted, err);
+		code = request->convert(request->context, arena, request->definition, &item, ret_item, err);
 	if (!code)
 		code = local_item_prepare(
-			refiling->job->engine, refiling->table, arena, &converted, LOCAL_LIMIT_PUT, ret, err);
+			refiling->job->engine, refiling->table, arena, ret_item, LOCAL_LIMIT_PUT, ret, err);
 	if (!code)
 		code = local_item_find(refiling->job->txn, arena, &ret->key, false, &twin, err);
 	if (!code && twin.found)
@@ -76,6 +78,7 @@ static enum ddb_code refile_item(
 {
 	struct ddb_meta old;
 	struct local_item item;
+	struct ddb_value converted;
 	struct ddb_error reason;
 	const uint8_t *copy;
 	size_t copy_length;
@@ -84,12 +87,12 @@ static enum ddb_code refile_item(
 	if (code)
 		return code;
 	reason.message[0] = '\0';
-	reason.code = convert(refiling, record, &item, &reason);
+	reason.code = convert(refiling, record, &converted, &item, &reason);
 	if (reason.code) {
 		refuse(refiling, &reason);
 		return DDB_OK;
 	}
-	return refiling->first.code ? DDB_OK : write_refiled(refiling, &item, &old, err);
+	return refiling->first.code ? DDB_OK : write_refiled(refiling, &item, &converted, &old, err);
 }
 
 /* Each write ends what a cursor knows, so every step seeks: `place` is the first key that the next record may
@@ -165,6 +168,15 @@ static enum ddb_code new_space(struct store_txn *txn, uint32_t *ret, struct ddb_
 	return code ? code : local_totals_write(txn, &totals, err);
 }
 
+static enum ddb_code number_indexes(struct store_txn *txn, struct local_table *table, struct ddb_error *err)
+{
+	struct local_totals totals;
+	enum ddb_code code = local_totals_read(txn, &totals, err);
+	if (!code)
+		code = local_indexes_number(&totals, table, err);
+	return code ? code : local_totals_write(txn, &totals, err);
+}
+
 static enum ddb_code defined_table(struct local_job *job, struct ddb_definition *definition,
 	struct local_table **ret, struct ddb_error *err)
 {
@@ -180,7 +192,7 @@ static enum ddb_code defined_table(struct local_job *job, struct ddb_definition 
 	table->provisional = DDB_DEFINED;
 	table->changed_ns = job->now > table->changed_ns ? job->now : table->changed_ns + 1;
 	*ret = local_table_new(table, space, job->table->generation + 1);
-	return *ret ? DDB_OK : ddb_fail_memory(err);
+	return *ret ? number_indexes(job->txn, *ret, err) : ddb_fail_memory(err);
 }
 
 static enum ddb_code refile(struct refiling *refiling, bool *ret_rest, struct ddb_error *err)

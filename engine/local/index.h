@@ -22,7 +22,8 @@ DDB_MUST_CHECK enum ddb_code local_indexes_check(
 
 /*
  * The item under `key` goes from `old` to `new_` (NULL: nothing), both whole; to be called once for each
- * change, before or after the item's own record is written. An item that gets another key leaves one place
+ * change. A refusal (DDB_ITEM_COLLECTION_TOO_LARGE) comes before anything is written, so it is to be called
+ * before the item's own record is. An item that gets another key leaves one place
  * and enters the other: two calls. `consumed` (may be NULL) adds up half units per index. Also keeps the
  * bytes of the item's collection: DDB_ITEM_COLLECTION_TOO_LARGE.
  */
@@ -30,9 +31,19 @@ DDB_MUST_CHECK enum ddb_code local_indexes_change(struct local_job *job, const s
 	const struct ddb_value *old, const struct ddb_meta *old_meta, const struct ddb_value *new_,
 	const struct ddb_meta *new_meta, struct local_consumed *consumed, struct ddb_error *err);
 
+/* A new entry in one index, of an item that has none there; whatever the size of its collection. */
+DDB_MUST_CHECK enum ddb_code local_index_enter(struct local_job *job, unsigned position,
+	const struct local_key *key, const struct ddb_value *item, const struct ddb_meta *meta,
+	struct ddb_error *err);
+
 /* Bytes of the key's item collection, as the job sees it; 0 for a table without local indexes. */
 DDB_MUST_CHECK enum ddb_code local_collection_bytes(struct store_txn *txn, const struct local_table *table,
 	const struct local_key *key, uint64_t *ret, struct ddb_error *err);
+
+DDB_MUST_CHECK enum ddb_code local_collection_write(
+	struct store_txn *txn, const struct local_key *key, uint64_t bytes, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code local_collection_add(struct local_job *job, const struct local_key *key,
+	int64_t bytes, uint64_t most, struct ddb_error *err);
 
 /*
  * The position in the table's definition of an index that may be read. DDB_VALIDATION: "The table does not

@@ -14,6 +14,7 @@ enum {
 	ATTEMPTS_MAX = 64,         /* each stale one is another thread's change of the table */
 	PURGE_ROUNDS_AT_OPEN = 64, /* some 250,000 records: a second or so */
 };
+static const uint64_t COLLECTION_MAX = (uint64_t)10 << 30;
 
 int64_t local_now(void)
 {
@@ -157,6 +158,8 @@ static void local_free(struct local_engine *engine)
 static void local_close(struct ddb_engine *base)
 {
 	struct local_engine *engine = local_of(base);
+	local_filler_stop(engine);
+	local_filler_done(&engine->filler);
 	local_cache_done(&engine->cache);
 	store_close(engine->store);
 	local_free(engine);
@@ -266,9 +269,16 @@ static enum ddb_code open_parts(struct local_engine *engine, const char *path,
 	enum ddb_code code = local_cache_init(&engine->cache, err);
 	if (code)
 		return code;
-	code = store_open(path, &store_options, &engine->store, err);
-	if (code)
+	code = local_filler_init(&engine->filler, err);
+	if (code) {
 		local_cache_done(&engine->cache);
+		return code;
+	}
+	code = store_open(path, &store_options, &engine->store, err);
+	if (code) {
+		local_filler_done(&engine->filler);
+		local_cache_done(&engine->cache);
+	}
 	return code;
 }
 
@@ -284,12 +294,14 @@ enum ddb_code ddb_local_open(const char *path, const struct ddb_local_options *o
 	engine->read_only = options->read_only;
 	engine->move_items_max = DDB_MOVE_ITEMS_MAX;
 	engine->scratch_max = options->scratch_max ? options->scratch_max : (uint64_t)1 << 30;
+	engine->collection_max = options->collection_max ? options->collection_max : COLLECTION_MAX;
 	enum ddb_code code = open_parts(engine, path, options, err);
 	if (code) {
 		local_free(engine);
 		return code;
 	}
 	local_purge(engine, PURGE_ROUNDS_AT_OPEN);
+	local_filler_begin(engine);
 	*ret = &engine->base;
 	return DDB_OK;
 }

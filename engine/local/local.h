@@ -15,7 +15,8 @@ struct ddb_local_options {
 	bool must_exist;        /* do not create a store */
 	void (*notice)(void *context, const char *text); /* the store is gone, or back; any thread; or NULL */
 	void *notice_context;
-	uint64_t scratch_max;                    /* bytes of all scratch files; 0: 1 GiB */
+	uint64_t scratch_max;    /* bytes of all scratch files; 0: 1 GiB */
+	uint64_t collection_max; /* bytes of an item collection, in tables with local indexes; 0: 10 GiB */
 	const struct ddb_rendering_hooks *hooks; /* borrowed for the engine's life */
 };
 

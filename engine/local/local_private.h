@@ -9,6 +9,7 @@
 #define LOCAL_PRIVATE_H
 
 #include "engine/local/catalog.h"
+#include "engine/local/filler.h"
 #include "engine/local/local.h"
 #include "engine/store/store.h"
 
@@ -28,7 +29,9 @@ struct local_engine {
 	bool sync, read_only;
 	uint64_t scratch_max;
 	unsigned move_items_max; /* DDB_MOVE_ITEMS_MAX */
+	uint64_t collection_max; /* bytes */
 	struct local_cache cache;
+	struct local_filler filler;
 	uint64_t last_version; /* atomic; only rises */
 };
 

@@ -3,14 +3,15 @@
  */
 #include "engine/local/partition.h"
 
-#include "engine/local/item.h"
+#include "engine/local/index.h"
 #include "engine/record.h"
 #include <string.h>
 
 enum {
 	HEADER_VERSION = 1,
 	HEADER_HEAD = 1 + 8 + 8,
-	VALUE_RECORD_MAX = DDB_HASH_KEY_MAX + 64, /* bytes of a key value's record */
+	VALUE_RECORD_MAX =
+		32 << 10, /* bytes: of a value, or of the key attributes of table and index by name */
 };
 
 bool local_is_composite(const struct ddb_table *table)
@@ -31,13 +32,13 @@ static enum ddb_code put_value(struct store_txn *txn, const uint8_t *key, size_t
 	return store_put(txn, key, key_length, head, head_length, body.bytes, body.length, err);
 }
 
-enum ddb_code local_header_write(struct store_txn *txn, const struct local_key *key,
+enum ddb_code local_header_write(struct store_txn *txn, const uint8_t *prefix, const struct ddb_value *value,
 	const struct local_header *header, struct ddb_error *err)
 {
 	uint8_t head[HEADER_HEAD] = {HEADER_VERSION};
 	local_write_le(head + 1, header->serial, 8);
 	local_write_le(head + 9, (uint64_t)header->mtime_ns, 8);
-	return put_value(txn, key->bytes, LOCAL_PREFIX_BYTES, head, sizeof head, &key->hash, err);
+	return put_value(txn, prefix, LOCAL_PREFIX_BYTES, head, sizeof head, value, err);
 }
 
 enum ddb_code local_header_decode(
@@ -104,14 +105,15 @@ static enum ddb_code leave_alias(
 	return length == 0 ? DDB_OK : store_delete(job->txn, alias, length, NULL, err);
 }
 
-static enum ddb_code enter_partition(struct local_job *job, const struct local_key *key,
-	const struct local_header *inherit, struct ddb_error *err)
+enum ddb_code local_header_enter(struct local_job *job, const uint8_t *prefix, const struct ddb_value *value,
+	const struct local_header *inherit, bool *ret_new, struct ddb_error *err)
 {
-	struct store_value value;
+	struct store_value record;
 	bool found;
 	enum ddb_code code =
-		local_get(job->txn, &job->arena, key->bytes, LOCAL_PREFIX_BYTES, false, &value, &found, err);
-	if (code || found)
+		local_get(job->txn, &job->arena, prefix, LOCAL_PREFIX_BYTES, false, &record, &found, err);
+	*ret_new = !code && !found;
+	if (!*ret_new)
 		return code;
 	struct local_header header = {0};
 	if (inherit)
@@ -119,21 +121,31 @@ static enum ddb_code enter_partition(struct local_job *job, const struct local_k
 	else
 		header = (struct local_header){.serial = job->counters.next_serial++, .mtime_ns = job->now};
 	job->counted = true;
-	code = local_header_write(job->txn, key, &header, err);
-	return code ? code : enter_alias(job, key, false, err);
+	return local_header_write(job->txn, prefix, value, &header, err);
+}
+
+static enum ddb_code enter_partition(struct local_job *job, const struct local_key *key,
+	const struct local_header *inherit, struct ddb_error *err)
+{
+	bool new;
+	enum ddb_code code = local_header_enter(job, key->bytes, &key->hash, inherit, &new, err);
+	return code || !new ? code : enter_alias(job, key, false, err);
 }
 
 enum ddb_code local_place_enter(struct local_job *job, const struct local_key *key,
 	const struct local_header *inherit, struct ddb_error *err)
 {
+	enum ddb_code code = local_item_alias_enter(job, key, err);
+	if (code)
+		return code;
 	if (key->range.type == 0)
 		return enter_alias(job, key, false, err);
-	enum ddb_code code = enter_partition(job, key, inherit, err);
+	code = enter_partition(job, key, inherit, err);
 	return code ? code : enter_alias(job, key, true, err);
 }
 
 enum ddb_code local_partition_empty(
-	struct store_txn *txn, const struct local_key *key, bool *ret, struct ddb_error *err)
+	struct store_txn *txn, const uint8_t *prefix, bool *ret, struct ddb_error *err)
 {
 	uint8_t first[LOCAL_PREFIX_BYTES + 1];
 	struct store_cursor *cursor;
@@ -141,7 +153,7 @@ enum ddb_code local_partition_empty(
 	enum ddb_code code = store_cursor_open(txn, &cursor, err);
 	if (code)
 		return code;
-	memcpy(first, key->bytes, LOCAL_PREFIX_BYTES);
+	memcpy(first, prefix, LOCAL_PREFIX_BYTES);
 	first[LOCAL_PREFIX_BYTES] = 0;
 	code = store_cursor_seek(cursor, first, sizeof first, &found, err);
 	if (!code && found) {
@@ -158,12 +170,13 @@ enum ddb_code local_partition_empty(
 
 enum ddb_code local_place_leave(struct local_job *job, const struct local_key *key, struct ddb_error *err)
 {
-	if (key->range.type == 0)
-		return leave_alias(job, key, false, err);
 	bool empty;
-	enum ddb_code code = leave_alias(job, key, true, err);
+	enum ddb_code code = local_item_alias_leave(job, key, err);
 	if (!code)
-		code = local_partition_empty(job->txn, key, &empty, err);
+		code = leave_alias(job, key, key->range.type != 0, err);
+	if (code || key->range.type == 0)
+		return code;
+	code = local_partition_empty(job->txn, key->bytes, &empty, err);
 	if (code || !empty)
 		return code;
 	code = store_delete(job->txn, key->bytes, LOCAL_PREFIX_BYTES, NULL, err);
@@ -176,6 +189,66 @@ static enum ddb_code no_sort_key(const struct ddb_table *table, struct ddb_error
 {
 	return ddb_fail(err, DDB_VALIDATION,
 		"One or more parameter values were invalid: The table has no sort key: %s", table->name);
+}
+
+/* Where partitions are listed: a table's, or an index's. */
+struct ground {
+	const struct local_table *table;
+	const struct ddb_index_definition *index; /* or NULL */
+	enum local_kind kind;
+	uint32_t space;
+};
+
+/* DDB_VALIDATION for a table without sort key, and for an index that cannot be read. */
+static enum ddb_code find_ground(
+	const struct local_table *table, const char *index, struct ground *ret, struct ddb_error *err)
+{
+	unsigned position = 0;
+	*ret = (struct ground){.table = table, .kind = LOCAL_ITEM, .space = table->space};
+	if (!index)
+		return local_is_composite(table->table) ? DDB_OK : no_sort_key(table->table, err);
+	enum ddb_code code = local_index_find(table, index, &position, err);
+	if (code)
+		return code;
+	ret->index = &table->table->definition->indexes[position];
+	ret->kind = LOCAL_ENTRY;
+	ret->space = table->indexes[position].space;
+	return DDB_OK;
+}
+
+/* The first LOCAL_PREFIX_BYTES of what is in the partition of that value. */
+static enum ddb_code ground_prefix(struct local_engine *engine, const struct ground *ground,
+	const struct ddb_value *value, uint8_t ret[LOCAL_PREFIX_BYTES], struct ddb_error *err)
+{
+	struct local_index_values values;
+	struct local_key key;
+	enum ddb_code code;
+	if (ground->index) {
+		code = local_index_partition_values(ground->index, value, &values, err);
+		if (!code)
+			local_entry_prefix(engine->store, ground->index, ground->space, &values, ret);
+		return code;
+	}
+	code = local_key_value_check(&ground->table->table->definition->hash, false, value, err);
+	if (code)
+		return code;
+	local_key_make(engine->store, ground->space, value, NULL, &key);
+	memcpy(ret, key.bytes, LOCAL_PREFIX_BYTES);
+	return DDB_OK;
+}
+
+static enum ddb_code ground_value(const struct ground *ground, struct ddb_arena *arena,
+	const struct store_value *record, struct ddb_value *ret, struct ddb_error *err)
+{
+	if (ground->index)
+		return local_index_header_value(arena, ground->index, record, ret, err);
+	return local_value_decode(arena, record, ground->table->table->definition->hash.type, ret, err);
+}
+
+static enum ddb_code ground_alive(struct store_txn *view, const struct ground *ground, struct ddb_error *err)
+{
+	return ground->index ? local_index_alive(view, ground->table, err)
+			     : local_alive(view, ground->table, err);
 }
 
 struct listing {
@@ -203,8 +276,8 @@ static struct ddb_partition *list_slot(struct partition_list *list, struct ddb_a
 	return &list->page.partitions[list->page.count++];
 }
 
-static enum ddb_code list_one(struct store_cursor *cursor, struct ddb_arena *arena, enum ddb_type type,
-	struct partition_list *list, struct ddb_error *err)
+static enum ddb_code list_one(struct store_cursor *cursor, struct ddb_arena *arena,
+	const struct ground *ground, struct partition_list *list, struct ddb_error *err)
 {
 	struct store_value value;
 	struct local_header header = {0};
@@ -213,7 +286,7 @@ static enum ddb_code list_one(struct store_cursor *cursor, struct ddb_arena *are
 	if (!code)
 		code = local_header_decode(&value, &header, err);
 	if (!code)
-		code = local_value_decode(arena, &value, type, &key, err);
+		code = ground_value(ground, arena, &value, &key, err);
 	if (code)
 		return code;
 	struct ddb_partition *partition = list_slot(list, arena);
@@ -225,11 +298,11 @@ static enum ddb_code list_one(struct store_cursor *cursor, struct ddb_arena *are
 
 /* From header to header: `place` is the first key that the next one may have. */
 static enum ddb_code list_all(struct store_cursor *cursor, struct ddb_arena *arena,
-	const struct local_table *table, uint8_t *place, size_t place_length, struct partition_list *list,
+	const struct ground *ground, uint8_t *place, size_t place_length, struct partition_list *list,
 	struct ddb_error *err)
 {
 	uint8_t space[LOCAL_SPACE_BYTES];
-	local_space_key(LOCAL_ITEM, table->space, space);
+	local_space_key(ground->kind, ground->space, space);
 	for (;;) {
 		const uint8_t *key;
 		size_t length;
@@ -246,8 +319,7 @@ static enum ddb_code list_all(struct store_cursor *cursor, struct ddb_arena *are
 		/* A partition whose header is lost or cannot be read has no name. */
 		bool headed = length == LOCAL_PREFIX_BYTES;
 		place_length = local_key_after_prefix(key, LOCAL_PREFIX_BYTES, place);
-		code = headed ? list_one(cursor, arena, table->table->definition->hash.type, list, err)
-			      : DDB_DAMAGED;
+		code = headed ? list_one(cursor, arena, ground, list, err) : DDB_DAMAGED;
 		if (code == DDB_DAMAGED)
 			list->page.damaged++;
 		else if (code)
@@ -255,35 +327,33 @@ static enum ddb_code list_all(struct store_cursor *cursor, struct ddb_arena *are
 	}
 }
 
-static enum ddb_code list_start(struct local_engine *engine, const struct local_table *table,
+static enum ddb_code list_start(struct local_engine *engine, const struct ground *ground,
 	const struct ddb_value *after, uint8_t *ret, size_t *ret_length, struct ddb_error *err)
 {
+	uint8_t prefix[LOCAL_PREFIX_BYTES];
 	if (!after) {
-		local_space_key(LOCAL_ITEM, table->space, ret);
+		local_space_key(ground->kind, ground->space, ret);
 		*ret_length = LOCAL_SPACE_BYTES;
 		return DDB_OK;
 	}
-	struct local_key key;
-	enum ddb_code code = local_key_value_check(&table->table->definition->hash, false, after, err);
-	if (code)
-		return code;
-	local_key_make(engine->store, table->space, after, NULL, &key);
-	*ret_length = local_key_after_prefix(key.bytes, LOCAL_PREFIX_BYTES, ret);
-	return DDB_OK;
+	enum ddb_code code = ground_prefix(engine, ground, after, prefix, err);
+	if (!code)
+		*ret_length = local_key_after_prefix(prefix, sizeof prefix, ret);
+	return code;
 }
 
-static enum ddb_code list_in(struct store_txn *view, struct listing *listing, const struct local_table *table,
+static enum ddb_code list_in(struct store_txn *view, struct listing *listing, const struct ground *ground,
 	uint8_t *place, size_t place_length, struct ddb_error *err)
 {
 	uint32_t limit = listing->request->limit;
 	struct partition_list list = {.limit = limit > 0 && limit < LOCAL_LIST_MAX ? limit : LOCAL_LIST_MAX};
-	enum ddb_code code = local_alive(view, table, err);
+	enum ddb_code code = ground_alive(view, ground, err);
 	struct store_cursor *cursor;
 	if (!code)
 		code = store_cursor_open(view, &cursor, err);
 	if (code)
 		return code;
-	code = list_all(cursor, listing->arena, table, place, place_length, &list, err);
+	code = list_all(cursor, listing->arena, ground, place, place_length, &list, err);
 	store_cursor_close(cursor);
 	if (!code)
 		*listing->ret = list.page;
@@ -294,21 +364,23 @@ static enum ddb_code list_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
 {
 	struct listing *listing = context;
+	const struct ddb_list_partitions *request = listing->request;
+	struct ground ground;
 	uint8_t place[LOCAL_PREFIX_BYTES];
 	size_t place_length;
-	if (table->table->provisional == DDB_PROVISIONAL) {
+	struct store_txn *view;
+	if (table->table->provisional == DDB_PROVISIONAL && !request->index) {
 		*listing->ret = (struct ddb_partitions){0};
 		return DDB_OK;
 	}
-	if (!local_is_composite(table->table))
-		return no_sort_key(table->table, err);
-	enum ddb_code code = list_start(engine, table, listing->request->after, place, &place_length, err);
-	struct store_txn *view;
+	enum ddb_code code = find_ground(table, request->index, &ground, err);
+	if (!code)
+		code = list_start(engine, &ground, request->after, place, &place_length, err);
 	if (!code)
 		code = store_view(engine->store, &view, err);
 	if (code)
 		return code;
-	code = list_in(view, listing, table, place, place_length, err);
+	code = list_in(view, listing, &ground, place, place_length, err);
 	store_view_end(view);
 	return code;
 }
@@ -323,22 +395,22 @@ enum ddb_code local_list_partitions(struct ddb_engine *engine, struct ddb_arena 
 /* ---- One partition ---- */
 
 struct lookup {
+	const char *index;
 	const struct ddb_value *key;
 	struct ddb_partition *ret;
 };
 
-static enum ddb_code lookup_in(struct store_txn *view, const struct local_table *table,
-	const struct local_key *key, struct lookup *lookup, struct ddb_error *err)
+static enum ddb_code lookup_in(struct store_txn *view, const struct ground *ground, const uint8_t *prefix,
+	struct lookup *lookup, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
 	struct store_value value;
 	struct local_header header = {0};
 	bool found;
-	enum ddb_code code =
-		local_get(view, &arena, key->bytes, LOCAL_PREFIX_BYTES, false, &value, &found, err);
+	enum ddb_code code = local_get(view, &arena, prefix, LOCAL_PREFIX_BYTES, false, &value, &found, err);
 	if (!code && !found)
-		code = local_alive(view, table, err);
+		code = ground_alive(view, ground, err);
 	if (code)
 		return code;
 	if (!found)
@@ -371,14 +443,20 @@ static enum ddb_code lookup_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
 {
 	struct lookup *lookup = context;
-	struct local_key key;
+	const struct ddb_definition *definition = NULL;
+	struct ground ground;
+	uint8_t prefix[LOCAL_PREFIX_BYTES];
 	struct store_txn *view;
-	enum ddb_code code = local_partition_key(engine, table, lookup->key, &key, err);
+	enum ddb_code code = local_definition(table->table, &definition, err);
+	if (!code)
+		code = find_ground(table, lookup->index, &ground, err);
+	if (!code)
+		code = ground_prefix(engine, &ground, lookup->key, prefix, err);
 	if (!code)
 		code = store_view(engine->store, &view, err);
 	if (code)
 		return code;
-	code = lookup_in(view, table, &key, lookup, err);
+	code = lookup_in(view, &ground, prefix, lookup, err);
 	store_view_end(view);
 	return code;
 }
@@ -386,78 +464,6 @@ static enum ddb_code lookup_attempt(
 enum ddb_code local_get_partition(struct ddb_engine *engine, const char *table, const char *index,
 	const struct ddb_value *key, struct ddb_partition *ret, struct ddb_error *err)
 {
-	(void)index;
-	struct lookup lookup = {.key = key, .ret = ret};
+	struct lookup lookup = {.index = index, .key = key, .ret = ret};
 	return local_on_table(local_of(engine), table, LOCAL_OF_ITEM, lookup_attempt, &lookup, err);
-}
-
-/* ---- Aliases ---- */
-
-struct alias_search {
-	struct ddb_arena *arena;
-	const struct ddb_find_alias *request;
-	struct ddb_value *ret;
-};
-
-static enum ddb_code alias_place(struct local_engine *engine, const struct local_table *table,
-	const struct ddb_find_alias *request, uint8_t *ret, size_t *ret_length, struct ddb_error *err)
-{
-	struct local_key key;
-	enum ddb_code code;
-	size_t length = LOCAL_SPACE_BYTES;
-	local_space_key(LOCAL_ALIAS, table->space, ret);
-	if (request->partition) {
-		code = local_partition_key(engine, table, request->partition, &key, err);
-		if (code)
-			return code;
-		memcpy(ret + 1, key.bytes + 1, LOCAL_PREFIX_BYTES - 1);
-		length = LOCAL_PREFIX_BYTES;
-	}
-	store_hash(engine->store, request->alias, DDB_ALIAS_BYTES, ret + length);
-	*ret_length = length + STORE_HASH_BYTES;
-	return DDB_OK;
-}
-
-static enum ddb_code alias_in(struct store_txn *view, const struct local_table *table,
-	struct alias_search *search, const uint8_t *place, size_t length, struct ddb_error *err)
-{
-	const struct ddb_definition *definition = table->table->definition;
-	enum ddb_type type = search->request->partition ? definition->range.type : definition->hash.type;
-	struct store_value value;
-	bool found;
-	enum ddb_code code = local_get(view, search->arena, place, length, true, &value, &found, err);
-	if (!code && !found)
-		code = local_alive(view, table, err);
-	if (code)
-		return code;
-	if (!found)
-		return ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "Requested resource not found");
-	return local_value_decode(search->arena, &value, type, search->ret, err);
-}
-
-static enum ddb_code alias_attempt(
-	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
-{
-	struct alias_search *search = context;
-	const struct ddb_definition *definition = NULL;
-	uint8_t place[LOCAL_ALIAS_KEY_MAX];
-	size_t length;
-	struct store_txn *view;
-	enum ddb_code code = local_definition(table->table, &definition, err);
-	if (!code)
-		code = alias_place(engine, table, search->request, place, &length, err);
-	if (!code)
-		code = store_view(engine->store, &view, err);
-	if (code)
-		return code;
-	code = alias_in(view, table, search, place, length, err);
-	store_view_end(view);
-	return code;
-}
-
-enum ddb_code local_find_alias(struct ddb_engine *engine, struct ddb_arena *arena,
-	const struct ddb_find_alias *request, struct ddb_value *ret, struct ddb_error *err)
-{
-	struct alias_search search = {.arena = arena, .request = request, .ret = ret};
-	return local_on_table(local_of(engine), request->table, LOCAL_OF_ITEM, alias_attempt, &search, err);
 }

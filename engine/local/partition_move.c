@@ -114,7 +114,7 @@ static enum ddb_code check_target(struct walk *walk, struct ddb_error *err)
 {
 	struct local_job *job = walk->job;
 	bool empty;
-	enum ddb_code code = local_partition_empty(job->txn, &walk->move->to, &empty, err);
+	enum ddb_code code = local_partition_empty(job->txn, walk->move->to.bytes, &empty, err);
 	if (code || empty)
 		return code;
 	return ddb_fail(err, DDB_CONDITIONAL_CHECK_FAILED, "The conditional request failed");

@@ -45,8 +45,7 @@ static enum ddb_code write_renamed(struct local_job *job, const char *name, stru
 	if (!table)
 		return ddb_fail_memory(err);
 	strcpy(table->name, name);
-	LOCAL_TABLE_AUTO struct local_table *renamed =
-		local_table_new(table, job->table->space, job->table->generation + 1);
+	LOCAL_TABLE_AUTO struct local_table *renamed = local_table_next(job->table, table);
 	if (!renamed)
 		return ddb_fail_memory(err);
 	job->counters.generation = renamed->generation;

@@ -2,8 +2,7 @@
  * Operations on tables as wholes, and the purging of what deleted ones leave behind: a table is gone with one
  * small commit; its records follow in bounded steps that a crash may interrupt anywhere.
  */
-#include "engine/local/keys.h"
-#include "engine/local/local_private.h"
+#include "engine/local/index_set.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -57,6 +56,8 @@ static enum ddb_code create_job(struct store_txn *txn, void *context, struct ddb
 		code = local_take_id(&totals, &draft->table->id, err);
 	if (!code)
 		code = local_take_id(&totals, &draft->space, err);
+	if (!code)
+		code = local_indexes_number(&totals, draft, err);
 	if (code)
 		return code;
 	totals.tables++;
@@ -117,13 +118,13 @@ static enum ddb_code count_attempt(
 	if (code)
 		return code;
 	code = local_counters_read(view, table->space, &counters, &found, err);
-	store_view_end(view);
-	if (code)
-		return code;
-	if (!found)
-		return LOCAL_STALE;
+	if (!code && (!found || counters.generation != table->generation))
+		code = LOCAL_STALE;
 	*ret = (struct ddb_table_counts){.items = counters.items, .bytes = counters.bytes};
-	return DDB_OK;
+	if (!code)
+		code = local_indexes_count(view, table, &counters, ret, err);
+	store_view_end(view);
+	return code;
 }
 
 enum ddb_code local_count_table(
@@ -214,13 +215,15 @@ enum ddb_code local_list_tables(struct ddb_engine *base, struct ddb_arena *arena
 struct redefinition {
 	enum ddb_code (*check)(const struct ddb_table *table, const struct redefinition *what, bool *ret_same,
 		struct ddb_error *err);
+	const struct ddb_definition *from; /* or NULL */
 	struct ddb_definition *definition;
 	enum ddb_provisional kind;
+	bool dropped; /* an index, whose records are to be purged */
 };
 
 static enum ddb_code redefine_job(struct local_job *job, void *context, struct ddb_error *err)
 {
-	const struct redefinition *what = context;
+	struct redefinition *what = context;
 	struct ddb_table *table = local_table_draft(job->table->table);
 	if (!table)
 		return ddb_fail_memory(err);
@@ -228,13 +231,13 @@ static enum ddb_code redefine_job(struct local_job *job, void *context, struct d
 	table->definition = ddb_definition_ref(what->definition);
 	table->provisional = what->kind;
 	table->changed_ns = job->now > table->changed_ns ? job->now : table->changed_ns + 1;
-	LOCAL_TABLE_AUTO struct local_table *draft =
-		local_table_new(table, job->table->space, job->table->generation + 1);
+	LOCAL_TABLE_AUTO struct local_table *draft = local_table_next(job->table, table);
 	if (!draft)
 		return ddb_fail_memory(err);
 	job->counters.generation = draft->generation;
 	job->counted = true;
-	return local_catalog_write(job->txn, draft, err);
+	enum ddb_code code = local_indexes_redefine(job, draft, &what->dropped, err);
+	return code ? code : local_catalog_write(job->txn, draft, err);
 }
 
 static enum ddb_code redefine_attempt(
@@ -246,9 +249,13 @@ static enum ddb_code redefine_attempt(
 	if (code || same)
 		return code;
 	code = local_change_table(engine, table, redefine_job, what, err);
-	if (!code)
-		local_table_forget(engine, table->table->name);
-	return code;
+	if (code)
+		return code;
+	local_table_forget(engine, table->table->name);
+	if (what->dropped)
+		local_purge(engine, UINT32_MAX);
+	local_filler_wake(engine);
+	return DDB_OK;
 }
 
 static enum ddb_code update_check(
@@ -258,6 +265,10 @@ static enum ddb_code update_check(
 		return ddb_fail(err, DDB_VALIDATION,
 			"One or more parameter values were invalid: The table has no definition yet: %s",
 			table->name);
+	if (what->from && !ddb_definition_equal(table->definition, what->from))
+		return ddb_fail(err, DDB_RESOURCE_IN_USE,
+			"Attempt to change a resource which is still in use: Table is being updated: %s",
+			table->name);
 	*ret_same = ddb_definition_equal(table->definition, what->definition);
 	return *ret_same ? DDB_OK : ddb_definition_update_check(table->definition, what->definition, err);
 }
@@ -265,8 +276,8 @@ static enum ddb_code update_check(
 enum ddb_code local_update_table(struct ddb_engine *base, const char *name, const struct ddb_definition *from,
 	struct ddb_definition *definition, struct ddb_error *err)
 {
-	(void)from;
-	struct redefinition what = {.check = update_check, .definition = definition, .kind = DDB_DEFINED};
+	struct redefinition what = {
+		.check = update_check, .from = from, .definition = definition, .kind = DDB_DEFINED};
 	return local_on_table(local_of(base), name, LOCAL_OF_TABLE, redefine_attempt, &what, err);
 }
 
@@ -306,8 +317,7 @@ static enum ddb_code date_job(struct local_job *job, void *context, struct ddb_e
 	if (!table)
 		return ddb_fail_memory(err);
 	table->changed_ns = *changed_ns;
-	LOCAL_TABLE_AUTO struct local_table *draft =
-		local_table_new(table, job->table->space, job->table->generation + 1);
+	LOCAL_TABLE_AUTO struct local_table *draft = local_table_next(job->table, table);
 	if (!draft)
 		return ddb_fail_memory(err);
 	job->counters.generation = draft->generation;
@@ -361,9 +371,11 @@ enum ddb_code local_table_drop(
 		code = store_delete(txn, key, sizeof key, NULL, err);
 	if (!code)
 		code = local_purge_some(txn, table->space, LOCAL_PURGE_RECORDS, ret_rest, err);
-	if (code || !*ret_rest)
-		return code;
-	return local_tombstone_write(txn, table->space, err);
+	if (!code && *ret_rest)
+		code = local_tombstone_write(txn, table->space, err);
+	for (unsigned i = 0; !code && i < local_index_count(table); i++)
+		code = local_index_drop(txn, &table->indexes[i], ret_rest, err);
+	return code;
 }
 
 enum ddb_code local_table_has_items(struct ddb_error *err, const char *name)
@@ -459,9 +471,11 @@ static enum ddb_code purge_kind(
 enum ddb_code local_purge_some(
 	struct store_txn *txn, uint32_t space, unsigned budget, bool *ret_rest, struct ddb_error *err)
 {
-	enum ddb_code code = purge_kind(txn, LOCAL_ITEM, space, &budget, err);
-	if (!code)
-		code = purge_kind(txn, LOCAL_ALIAS, space, &budget, err);
+	static const enum local_kind kinds[] = {
+		LOCAL_ITEM, LOCAL_ENTRY, LOCAL_ALIAS, LOCAL_ENTRY_ALIAS, LOCAL_COLLECTION, LOCAL_PROGRESS};
+	enum ddb_code code = DDB_OK;
+	for (size_t i = 0; !code && i < sizeof kinds / sizeof *kinds; i++)
+		code = purge_kind(txn, kinds[i], space, &budget, err);
 	if (!code)
 		*ret_rest = budget == 0; /* perhaps none: the next round will tell */
 	return code;
