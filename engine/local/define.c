@@ -31,7 +31,7 @@ static void refuse(struct refiling *refiling, const struct ddb_error *reason)
 }
 
 static enum ddb_code write_refiled(struct refiling *refiling, const struct local_item *item,
-	const struct ddb_value *converted, const struct ddb_meta *old, struct ddb_error *err)
+	const struct ddb_meta *old, struct ddb_error *err)
 {
 	struct local_job *job = &refiling->new_job;
 	struct ddb_meta meta = {
@@ -43,7 +43,8 @@ static enum ddb_code write_refiled(struct refiling *refiling, const struct local
 	};
 	job->counters.items++;
 	job->counters.bytes += item->size;
-	enum ddb_code code = local_indexes_change(job, &item->key, NULL, NULL, converted, &meta, NULL, err);
+	enum ddb_code code =
+		local_indexes_change(job, &item->key, NULL, NULL, &item->value, &meta, NULL, err);
 	if (!code)
 		code = local_item_write(job->txn, &item->key, &meta, item->body, item->length, err);
 	if (code)
@@ -53,18 +54,18 @@ static enum ddb_code write_refiled(struct refiling *refiling, const struct local
 
 /* What the item becomes. The reason of a refusal is *err's, as everywhere. */
 static enum ddb_code convert(struct refiling *refiling, const struct store_value *record,
-	struct ddb_value *ret_item, struct local_item *ret, struct ddb_error *err)
+	struct local_item *ret, struct ddb_error *err)
 {
 	const struct ddb_define_table *request = refiling->request;
 	struct ddb_arena *arena = &refiling->new_job.arena;
 	struct local_found twin;
-	struct ddb_value item;
+	struct ddb_value item, converted;
 	enum ddb_code code = local_body_decode(arena, record->body, record->body_length, &item, err);
 	if (!code)
-		code = request->convert(request->context, arena, request->definition, &item, ret_item, err);
+		code = request->convert(request->context, arena, request->definition, &item, &converted, err);
 	if (!code)
 		code = local_item_prepare(
-			refiling->job->engine, refiling->table, arena, ret_item, LOCAL_LIMIT_PUT, ret, err);
+			refiling->job->engine, refiling->table, arena, &converted, LOCAL_LIMIT_PUT, ret, err);
 	if (!code)
 		code = local_item_find(refiling->job->txn, arena, &ret->key, false, &twin, err);
 	if (!code && twin.found)
@@ -78,7 +79,6 @@ static enum ddb_code refile_item(
 {
 	struct ddb_meta old;
 	struct local_item item;
-	struct ddb_value converted;
 	struct ddb_error reason;
 	const uint8_t *copy;
 	size_t copy_length;
@@ -87,12 +87,12 @@ static enum ddb_code refile_item(
 	if (code)
 		return code;
 	reason.message[0] = '\0';
-	reason.code = convert(refiling, record, &converted, &item, &reason);
+	reason.code = convert(refiling, record, &item, &reason);
 	if (reason.code) {
 		refuse(refiling, &reason);
 		return DDB_OK;
 	}
-	return refiling->first.code ? DDB_OK : write_refiled(refiling, &item, &converted, &old, err);
+	return refiling->first.code ? DDB_OK : write_refiled(refiling, &item, &old, err);
 }
 
 /* Each write ends what a cursor knows, so every step seeks: `place` is the first key that the next record may

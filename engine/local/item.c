@@ -3,6 +3,7 @@
  */
 #include "engine/local/item.h"
 
+#include "engine/local/index.h"
 #include "engine/record.h"
 #include <string.h>
 
@@ -119,11 +120,14 @@ enum ddb_code local_item_prepare(struct local_engine *engine, const struct local
 	enum ddb_code code = local_item_check(item, err);
 	if (!code)
 		code = local_key_of_item(engine->store, table->table, table->space, item, &ret->key, err);
+	if (!code)
+		code = local_indexes_check(table, item, err);
 	if (code)
 		return code;
 	size_t size = local_item_size(table->table, item);
 	if (size > DDB_ITEM_SIZE_MAX)
 		return local_too_large(limit, err);
+	ret->value = *item;
 	ret->size = (uint32_t)size;
 	local_measure(engine, table->table, item, ret->rendered);
 	return encode(arena, item, ret, err);

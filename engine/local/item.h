@@ -22,7 +22,8 @@ enum {
 /* An item ready to be written. */
 struct local_item {
 	struct local_key key;
-	const uint8_t *body; /* in the arena */
+	struct ddb_value value; /* shared with what it was made of */
+	const uint8_t *body;    /* in the arena */
 	size_t length;
 	uint32_t size, rendered[2];
 };

@@ -3,7 +3,7 @@
  * before the first change, so that those who share the commit need not run again, and memory does not grow
  * with the partition: each step takes one item, from a cursor that is sought anew.
  */
-#include "engine/local/item.h"
+#include "engine/local/index.h"
 #include "engine/local/partition.h"
 #include "engine/local/scratch.h"
 
@@ -162,8 +162,24 @@ static enum ddb_code write_moved(
 	};
 	job->counters.bytes += meta.size - (uint64_t)old->size;
 	job->counted = true;
-	enum ddb_code code = local_item_write(job->txn, &item->key, &meta, item->body, item->length, err);
+	enum ddb_code code =
+		local_indexes_change(job, &item->key, NULL, NULL, &item->value, &meta, NULL, err);
+	if (!code)
+		code = local_item_write(job->txn, &item->key, &meta, item->body, item->length, err);
 	return code ? code : local_place_enter(job, &item->key, walk->headed ? &walk->header : NULL, err);
+}
+
+static enum ddb_code leave_indexes(struct walk *walk, const struct local_key *key,
+	const struct local_found *found, struct ddb_error *err)
+{
+	struct local_job *job = walk->job;
+	struct ddb_value item;
+	if (!local_has_indexes(job->table))
+		return DDB_OK;
+	enum ddb_code code = local_body_decode(&job->arena, found->body, found->length, &item, err);
+	if (code)
+		return code;
+	return local_indexes_change(job, key, &item, &found->meta, NULL, NULL, NULL, err);
 }
 
 static enum ddb_code move_one(struct walk *walk, struct ddb_error *err)
@@ -181,6 +197,8 @@ static enum ddb_code move_one(struct walk *walk, struct ddb_error *err)
 	code = local_item_moved(job, &found, &new, &moved, err);
 	if (!code)
 		code = write_moved(walk, &moved, &found.meta, err);
+	if (!code)
+		code = leave_indexes(walk, &old, &found, err);
 	if (!code)
 		code = store_delete(job->txn, old.bytes, old.length, NULL, err);
 	return code ? code : local_place_leave(job, &old, err);

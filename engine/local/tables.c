@@ -107,22 +107,31 @@ enum ddb_code local_describe_table(
 	return DDB_OK;
 }
 
+static enum ddb_code count_in(struct store_txn *view, const struct local_table *table,
+	struct ddb_table_counts *ret, struct ddb_error *err)
+{
+	struct local_counters counters;
+	bool found;
+	enum ddb_code code = local_counters_read(view, table->space, &counters, &found, err);
+	if (code)
+		return code;
+	if (!found || counters.generation != table->generation)
+		return LOCAL_STALE;
+	struct ddb_table_counts counts = {.items = counters.items, .bytes = counters.bytes};
+	code = local_indexes_count(view, table, &counters, &counts, err);
+	if (!code)
+		*ret = counts;
+	return code;
+}
+
 static enum ddb_code count_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
 {
-	struct ddb_table_counts *ret = context;
-	struct local_counters counters;
 	struct store_txn *view;
-	bool found;
 	enum ddb_code code = store_view(engine->store, &view, err);
 	if (code)
 		return code;
-	code = local_counters_read(view, table->space, &counters, &found, err);
-	if (!code && (!found || counters.generation != table->generation))
-		code = LOCAL_STALE;
-	*ret = (struct ddb_table_counts){.items = counters.items, .bytes = counters.bytes};
-	if (!code)
-		code = local_indexes_count(view, table, &counters, ret, err);
+	code = count_in(view, table, context, err);
 	store_view_end(view);
 	return code;
 }

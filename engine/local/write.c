@@ -3,7 +3,7 @@
  * inside it the old record is read, the refusals come, and only then is anything written. An item's version
  * changes with its document, so setting an mtime (or writing what is there already) keeps it.
  */
-#include "engine/local/item.h"
+#include "engine/local/index.h"
 #include "engine/local/partition.h"
 #include "engine/local/scratch.h"
 
@@ -29,6 +29,26 @@ static enum ddb_code check_condition(enum ddb_condition condition, bool found, s
 	return DDB_OK;
 }
 
+/* Tells the indexes what becomes of an item; `old` may be without its body. */
+static enum ddb_code change_indexes(struct local_job *job, const struct local_key *key,
+	const struct local_found *old, const struct ddb_value *new_, const struct ddb_meta *new_meta,
+	struct ddb_error *err)
+{
+	struct local_found whole = *old;
+	struct ddb_value item;
+	enum ddb_code code = DDB_OK;
+	if (!local_has_indexes(job->table))
+		return DDB_OK;
+	if (old->found && !old->body)
+		code = local_item_find(job->txn, &job->arena, key, true, &whole, err);
+	if (!code && old->found)
+		code = local_body_decode(&job->arena, whole.body, whole.length, &item, err);
+	if (code)
+		return code;
+	return local_indexes_change(
+		job, key, old->found ? &item : NULL, &whole.meta, new_, new_meta, NULL, err);
+}
+
 /* ---- Put ---- */
 
 /* Writes an item that is not equal to what was found under its key. */
@@ -39,10 +59,13 @@ static enum ddb_code store_item(struct local_job *job, const struct local_item *
 	meta->version = local_next_version(job->engine, job->txn);
 	meta->size = item->size;
 	memcpy(meta->rendered, item->rendered, sizeof meta->rendered);
+	enum ddb_code code = change_indexes(job, &item->key, old, &item->value, meta, err);
+	if (code)
+		return code;
 	counters->items += !old->found;
 	counters->bytes += meta->size - (uint64_t)(old->found ? old->meta.size : 0);
 	job->counted = true;
-	enum ddb_code code = local_item_write(job->txn, &item->key, meta, item->body, item->length, err);
+	code = local_item_write(job->txn, &item->key, meta, item->body, item->length, err);
 	if (code || old->found)
 		return code;
 	return local_place_enter(job, &item->key, NULL, err);
@@ -142,7 +165,11 @@ static enum ddb_code batch_change(struct local_job *job, void *context, struct d
 		ddb_arena_reset(&job->arena);
 		if (local_item_find(job->txn, &job->arena, &item->key, false, &old, &batch->unwritten))
 			return DDB_OK;
-		enum ddb_code code = put_over(job, item, &old, job->now, &result, err);
+		enum ddb_code code = put_over(job, item, &old, job->now, &result, &batch->unwritten);
+		if (code == DDB_ITEM_COLLECTION_TOO_LARGE) /* nothing of it is written */
+			return DDB_OK;
+		if (code && err)
+			*err = batch->unwritten;
 		if (code)
 			return code;
 		batch->written++;
@@ -211,10 +238,14 @@ enum ddb_code local_put_many(struct ddb_engine *engine, const struct ddb_put_man
 static enum ddb_code remove_item(struct local_job *job, const struct local_key *key,
 	const struct ddb_meta *meta, struct ddb_error *err)
 {
+	const struct local_found old = {.found = true, .meta = *meta};
+	enum ddb_code code = change_indexes(job, key, &old, NULL, NULL, err);
+	if (code)
+		return code;
 	job->counters.items--;
 	job->counters.bytes -= meta->size;
 	job->counted = true;
-	enum ddb_code code = store_delete(job->txn, key->bytes, key->length, NULL, err);
+	code = store_delete(job->txn, key->bytes, key->length, NULL, err);
 	return code ? code : local_place_leave(job, key, err);
 }
 
