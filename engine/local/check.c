@@ -162,7 +162,8 @@ static void raise_id(struct check *check, uint32_t id)
 		check->highest_id = id;
 }
 
-static enum ddb_code add_table(struct check *check, const struct local_table *table, struct ddb_error *err)
+static enum ddb_code add_space(struct check *check, const struct local_table *table, uint32_t space,
+	bool index, struct ddb_error *err)
 {
 	if (check->table_count == check->table_room) {
 		size_t room = check->table_room ? check->table_room * 2 : 64;
@@ -176,10 +177,19 @@ static enum ddb_code add_table(struct check *check, const struct local_table *ta
 	if (!name)
 		return ddb_fail_memory(err);
 	check->tables[check->table_count++] =
-		(struct check_table){.id = table->table->id, .space = table->space, .name = name};
+		(struct check_table){.id = table->table->id, .space = space, .index = index, .name = name};
 	raise_id(check, table->table->id);
-	raise_id(check, table->space);
+	raise_id(check, space);
 	return DDB_OK;
+}
+
+static enum ddb_code add_table(struct check *check, const struct local_table *table, struct ddb_error *err)
+{
+	enum ddb_code code = add_space(check, table, table->space, false, err);
+	for (unsigned i = 0; !code && i < local_index_count(table); i++)
+		if (table->indexes[i].space)
+			code = add_space(check, table, table->indexes[i].space, true, err);
+	return code;
 }
 
 /* The name within a catalog key, or NULL. */
@@ -272,6 +282,10 @@ static const char *kind_of(const uint8_t *key, size_t length)
 		[LOCAL_TOMBSTONE] = "the note of what is to be purged",
 		[LOCAL_SCRATCH] = "a scratch file",
 		[LOCAL_ITEM] = "an item",
+		[LOCAL_ENTRY] = "an entry of an index",
+		[LOCAL_ENTRY_ALIAS] = "an alias of an entry",
+		[LOCAL_COLLECTION] = "the bytes of an item collection",
+		[LOCAL_PROGRESS] = "the progress of an index",
 		[LOCAL_TOTALS] = "the totals",
 		[LOCAL_TABLE] = "the record of the table",
 	};
@@ -283,7 +297,7 @@ static void tell_damaged(struct check *check, const uint8_t *key, size_t length,
 	char shown[4 * SHOWN_KEY_BYTES];
 	const char *kind = kind_of(key, length);
 	const struct check_table *table = NULL;
-	bool spaced = length >= LOCAL_SPACE_BYTES && strchr("ACDI", key[0]) && key[0];
+	bool spaced = length >= LOCAL_SPACE_BYTES && strchr("ACDEGIJX", key[0]) && key[0];
 	if (spaced)
 		table = find_space(check, (uint32_t)local_read_be(key + 1, 4));
 	size_t known = spaced ? LOCAL_PREFIX_BYTES : 1;
@@ -327,7 +341,7 @@ static enum ddb_code remove_damaged(
 {
 	for (size_t i = 0; i < damaged->count; i++) {
 		const struct damaged_key *key = &damaged->keys[i];
-		if (key->length == 0 || !key->bytes[0] || !strchr("ACDFIN", key->bytes[0]))
+		if (key->length == 0 || !key->bytes[0] || !strchr("ACDEFGIJNX", key->bytes[0]))
 			continue;
 		enum ddb_code code = check_delete(check, key->bytes, key->length, err);
 		if (code)
@@ -390,6 +404,12 @@ static enum ddb_code has_tombstone(struct check *check, uint32_t space, bool *re
 	return code == DDB_DAMAGED ? DDB_OK : code;
 }
 
+/* An index has entries and no items. */
+static bool kind_fits(uint8_t kind, const struct check_table *table)
+{
+	return strchr(table->index ? "AEJX" : "ACEGIJ", kind) != NULL;
+}
+
 /*
  * The first record of a space. One without a table and not being purged is filed for purging, unless its
  * table may be one of those whose records are damaged.
@@ -406,8 +426,14 @@ static enum ddb_code visit_space(
 	memcpy(prefix, walk->key, sizeof prefix);
 	uint32_t space = (uint32_t)local_read_be(prefix + 1, 4);
 	raise_id(check, space);
+	const struct check_table *table = find_space(check, space);
+	if (table && !kind_fits(prefix[0], table)) { /* the space is in use: only this record goes */
+		check_problem(check, "table %s: %s where it cannot be", table->name,
+			kind_of(prefix, sizeof prefix));
+		return check_delete(check, walk->key, walk->length, err);
+	}
 	walk->skip_to_length = local_key_after_prefix(prefix, sizeof prefix, walk->skip_to);
-	if (find_space(check, space))
+	if (table)
 		return DDB_OK;
 	bool purged;
 	enum ddb_code code = has_tombstone(check, space, &purged, err);
@@ -443,7 +469,7 @@ static enum ddb_code visit_kind(
 {
 	(void)context;
 	const uint8_t kind[1] = {walk->key[0]};
-	if (!strchr("ABCDFINT", kind[0]) || !kind[0])
+	if (!strchr("ABCDEFGIJNTX", kind[0]) || !kind[0])
 		check_problem(check, "store: a record of no known kind (%02X)", kind[0]);
 	if (kind[0] == 0xff) {
 		walk->skip_to_length = sizeof walk->skip_to;
@@ -465,6 +491,10 @@ static enum ddb_code check_orphans(struct check *check, struct ddb_error *err)
 		{LOCAL_ITEM, visit_space},
 		{LOCAL_ALIAS, visit_space},
 		{LOCAL_COUNTERS, visit_space},
+		{LOCAL_ENTRY, visit_space},
+		{LOCAL_ENTRY_ALIAS, visit_space},
+		{LOCAL_COLLECTION, visit_space},
+		{LOCAL_PROGRESS, visit_space},
 	};
 	enum ddb_code code = DDB_OK;
 	for (size_t i = 0; !code && i < sizeof parts / sizeof *parts; i++) {
@@ -498,7 +528,7 @@ static enum ddb_code check_totals(struct check *check, struct ddb_error *err)
 		totals = (struct local_totals){.next_id = 1, .next_scratch = 1};
 	right = totals;
 	if (!check->catalog_damaged)
-		right.tables = check->table_count;
+		right.tables = check->result.tables;
 	if (right.next_id <= check->highest_id)
 		right.next_id = check->highest_id + 1;
 	if (right.next_scratch <= check->highest_scratch)
@@ -525,6 +555,8 @@ static enum ddb_code check_totals(struct check *check, struct ddb_error *err)
 static enum ddb_code check_tables(struct check *check, struct ddb_error *err)
 {
 	for (size_t i = 0; i < check->table_count; i++) {
+		if (check->tables[i].index)
+			continue;
 		enum ddb_code code = check_items(check, check->tables[i].name, err);
 		if (code)
 			return code;
@@ -555,11 +587,13 @@ enum ddb_code ddb_local_check(struct ddb_engine *engine, const struct ddb_check_
 	struct ddb_check_result *ret, struct ddb_error *err)
 {
 	struct check check = {.engine = local_of(engine), .options = options};
+	local_filler_stop(check.engine); /* what is half made is checked as such */
 	ddb_arena_init(&check.arena, LOCAL_ARENA_MAX);
 	enum ddb_code code = check_all(&check, err);
 	store_view_end(check.view);
 	ddb_arena_done(&check.arena);
 	forget_tables(&check);
+	local_filler_begin(check.engine);
 	if (code)
 		return code;
 	if (options->repair)

@@ -9,8 +9,10 @@
 #include "engine/local/keys.h"
 #include "engine/local/local_private.h"
 
+/* A space of a table: its own, or one of its indexes'. */
 struct check_table {
 	uint32_t id, space;
+	bool index;
 	char *name;
 };
 
@@ -68,6 +70,17 @@ DDB_MUST_CHECK enum ddb_code check_each(struct check *check, const uint8_t *pref
  * which store_verify has told. */
 DDB_MUST_CHECK enum ddb_code check_value(struct check *check, struct check_walk *walk,
 	struct store_value *ret, bool *ret_sound, struct ddb_error *err);
+
+/* What a check of a table's indexes needs of it, and adds to. */
+struct check_index_state {
+	const struct local_table *table;
+	struct local_counters *right; /* its counters as they should be */
+	const bool *damaged;          /* some of its items are, and told: sums cannot be judged */
+};
+DDB_MUST_CHECK enum ddb_code check_index_serials(
+	struct check *check, struct check_index_state *state, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_indexes(
+	struct check *check, struct check_index_state *state, struct ddb_error *err);
 
 /* The parts. */
 DDB_MUST_CHECK enum ddb_code check_items(struct check *check, const char *name, struct ddb_error *err);

@@ -3,7 +3,7 @@
  * See check.h.
  */
 #include "engine/local/check.h"
-#include "engine/local/item.h"
+#include "engine/local/index_fill.h"
 #include "engine/local/partition.h"
 
 #include <stdlib.h>
@@ -96,6 +96,38 @@ static enum ddb_code check_alias(struct check *check, struct table_check *state,
 	check_problem(check, "table %s: a key's alias is %s", state->name, found ? "wrong" : "missing");
 	return check_repair(check, alias_job,
 		&(struct alias_repair){.key = place, .length = length, .value = value}, err);
+}
+
+/* The alias of the item's name in a query's listing. */
+static enum ddb_code check_item_alias(
+	struct check *check, struct table_check *state, const struct local_key *key, struct ddb_error *err)
+{
+	uint8_t place[LOCAL_SPACE_ALIAS_BYTES];
+	struct local_key_map map;
+	struct store_value record;
+	struct ddb_value told;
+	struct ddb_error reason;
+	bool found, due;
+	size_t length = local_item_alias_key(check->engine, state->table, key, &map, place);
+	if (length == 0)
+		return DDB_OK;
+	enum ddb_code code = local_fill_collected(check->view, state->table, key, &due, &reason);
+	if (!code && due)
+		code = local_get(check->view, &check->arena, place, length, true, &record, &found, &reason);
+	if (code == DDB_DAMAGED || (!code && !due)) /* told already; or still to be made */
+		return DDB_OK;
+	if (code) {
+		if (err)
+			*err = reason;
+		return code;
+	}
+	if (found && local_map_decode(&check->arena, &record, &told, NULL) == DDB_OK &&
+		ddb_value_equal(&told, &map.value))
+		return DDB_OK;
+	check_problem(check, "table %s: the alias of an item's name in listings is %s", state->name,
+		found ? "wrong" : "missing");
+	return check_repair(check, alias_job,
+		&(struct alias_repair){.key = place, .length = length, .value = &map.value}, err);
 }
 
 /* ---- Headers ---- */
@@ -256,6 +288,8 @@ static enum ddb_code check_item(struct check *check, struct check_walk *walk, st
 	state->right.bytes += meta.size;
 	if (!code && state->composite)
 		code = require_header(check, state, &key, &meta, err);
+	if (!code)
+		code = check_item_alias(check, state, &key, err);
 	return code ? code : check_alias(check, state, &key, state->composite, err);
 }
 
@@ -339,15 +373,21 @@ static enum ddb_code read_counters(struct check *check, struct table_check *stat
 
 static enum ddb_code check_table(struct check *check, struct table_check *state, struct ddb_error *err)
 {
+	struct check_index_state indexes = {
+		.table = state->table, .right = &state->right, .damaged = &state->damaged};
 	uint8_t prefix[LOCAL_SPACE_BYTES];
 	local_space_key(LOCAL_ITEM, state->table->space, prefix);
 	enum ddb_code code = read_counters(check, state, err);
 	if (!code)
 		code = check_each(check, prefix, sizeof prefix, visit_serial, state, err);
 	if (!code)
+		code = check_index_serials(check, &indexes, err);
+	if (!code)
 		code = check_each(check, prefix, sizeof prefix, visit_item, state, err);
 	if (!code)
 		code = close_partition(check, state, err);
+	if (!code)
+		code = check_indexes(check, &indexes, err);
 	if (!code)
 		code = check_counters(check, state, err);
 	if (!code)
