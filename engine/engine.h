@@ -102,7 +102,7 @@ struct ddb_capacity_arm {
 	bool local;
 	uint64_t half_units;
 };
-struct ddb_capacity { /* the table first, then indexes by name; only what was touched */
+struct ddb_capacity { /* the table first, then indexes as in its definition; only what was touched */
 	size_t count;
 	struct ddb_capacity_arm *arms;
 };
@@ -115,7 +115,7 @@ enum ddb_return_values {
 	DDB_RETURN_UPDATED_NEW,
 };
 
-/* What a write answers beside its result. In the terms' arena. */
+/* What a write answers beside its result, or with the condition that failed. In the terms' arena. */
 struct ddb_write_answer {
 	bool has_attributes;
 	struct ddb_value attributes; /* by return_values */
@@ -160,9 +160,10 @@ struct ddb_put_item {
 };
 
 struct ddb_put_result {
-	struct ddb_meta meta; /* of the item as it is now */
-	bool replaced;        /* there was one before */
-	bool unchanged;       /* it was equal: nothing was written but mtime */
+	/* Of the item as it is now; version 0: there is still none, an update's changes only remove. */
+	struct ddb_meta meta;
+	bool replaced;  /* there was one before */
+	bool unchanged; /* it was equal: nothing was written but mtime */
 };
 
 struct ddb_get_item {
@@ -198,7 +199,6 @@ struct ddb_delete_result {
 struct ddb_update_item {
 	const char *table;
 	struct ddb_value key;
-	struct ddb_value set; /* a map; must not hold key attributes other than with the key's own values */
 	const struct ddb_changes *changes; /* or NULL: nothing but the key */
 	/* Key attributes that are SET to the key's own values are passed over (appending to an item's file).
 	 */

@@ -172,14 +172,17 @@ static int update_item(struct map_file *file, struct ddb_arena *arena, const str
 {
 	struct ddb_engine *engine = file->map->engine;
 	const struct ddb_table *table = place->table;
-	struct ddb_update_item update = {.table = table->name, .condition = condition(file, file->part)};
+	struct ddb_update_item update = {
+		.table = table->name, .lenient_keys = true, .condition = condition(file, file->part)};
 	struct ddb_put_result result;
-	struct ddb_value item;
-	enum ddb_code code = map_item_read(place, arena, object, &update.set, &item, err);
+	struct ddb_value set, item;
+	enum ddb_code code = map_item_read(place, arena, object, &set, &item, err);
 
 	if (!code)
 		code = map_key_of_values(table, map_key_value(table, &item, false),
 			map_key_value(table, &item, true), arena, &update.key, err);
+	if (!code && set.count > 0)
+		code = ddb_changes_of_map(arena, &set, &update.changes, err);
 	if (!code)
 		code = engine->ops->update_item(engine, &update, &result, err);
 	if (code)

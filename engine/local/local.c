@@ -11,7 +11,6 @@
 #include <time.h>
 
 enum {
-	ATTEMPTS_MAX = 64,         /* each stale one is another thread's change of the table */
 	PURGE_ROUNDS_AT_OPEN = 64, /* some 250,000 records: a second or so */
 };
 static const uint64_t COLLECTION_MAX = (uint64_t)10 << 30;
@@ -50,7 +49,7 @@ enum ddb_code local_get(struct store_txn *txn, struct ddb_arena *arena, const vo
 
 /* ---- Attempts ---- */
 
-static enum ddb_code find_table(struct local_engine *engine, const char *name, enum local_wording wording,
+enum ddb_code local_find_table(struct local_engine *engine, const char *name, enum local_wording wording,
 	struct local_table **ret, struct ddb_error *err)
 {
 	enum ddb_code code = local_table_find(engine, name, ret, err);
@@ -62,9 +61,9 @@ static enum ddb_code find_table(struct local_engine *engine, const char *name, e
 enum ddb_code local_on_table(struct local_engine *engine, const char *name, enum local_wording wording,
 	local_attempt *attempt, void *context, struct ddb_error *err)
 {
-	for (unsigned i = 0; i < ATTEMPTS_MAX; i++) {
+	for (unsigned i = 0; i < LOCAL_ATTEMPTS_MAX; i++) {
 		LOCAL_TABLE_AUTO struct local_table *table = NULL;
-		enum ddb_code code = find_table(engine, name, wording, &table, err);
+		enum ddb_code code = local_find_table(engine, name, wording, &table, err);
 		if (!code)
 			code = attempt(engine, table, context, err);
 		if (code != LOCAL_STALE)
@@ -93,30 +92,37 @@ struct change_run {
 	bool stale;
 };
 
-static enum ddb_code change_counted(struct local_job *job, struct change_run *run, struct ddb_error *err)
+static enum ddb_code change_counted(
+	struct local_job *job, local_change *change, void *context, bool *ret_stale, struct ddb_error *err)
 {
 	bool found;
 	enum ddb_code code = local_counters_read(job->txn, job->table->space, &job->counters, &found, err);
 	if (code)
 		return code;
-	run->stale = !found || job->counters.generation != job->table->generation;
-	if (run->stale)
+	*ret_stale = !found || job->counters.generation != job->table->generation;
+	if (*ret_stale)
 		return ddb_fail(err, DDB_TRANSACTION_CONFLICT, "The table has changed");
-	code = run->change(job, run->context, err);
+	code = change(job, context, err);
 	if (code || !job->counted)
 		return code;
 	return local_counters_write(job->txn, job->table->space, &job->counters, err);
+}
+
+enum ddb_code local_job_run(
+	struct local_job *job, local_change *change, void *context, bool *ret_stale, struct ddb_error *err)
+{
+	*ret_stale = false;
+	ddb_arena_init(&job->arena, LOCAL_ARENA_MAX);
+	enum ddb_code code = change_counted(job, change, context, ret_stale, err);
+	ddb_arena_done(&job->arena);
+	return code;
 }
 
 static enum ddb_code change_job(struct store_txn *txn, void *context, struct ddb_error *err)
 {
 	struct change_run *run = context;
 	struct local_job job = {.engine = run->engine, .txn = txn, .table = run->table, .now = run->now};
-	run->stale = false;
-	ddb_arena_init(&job.arena, LOCAL_ARENA_MAX);
-	enum ddb_code code = change_counted(&job, run, err);
-	ddb_arena_done(&job.arena);
-	return code;
+	return local_job_run(&job, run->change, run->context, &run->stale, err);
 }
 
 enum ddb_code local_change_table(struct local_engine *engine, const struct local_table *table,
@@ -234,6 +240,7 @@ static const struct ddb_engine_ops local_ops = {
 	.move_partition = local_move_partition,
 	.set_mtime = local_set_mtime,
 	.query = local_query,
+	.batch_write = local_batch_write,
 	.list_partitions = local_list_partitions,
 	.get_partition = local_get_partition,
 	.find_alias = local_find_alias,

@@ -15,6 +15,7 @@
 
 enum {
 	LOCAL_ARENA_MAX = 64 << 20, /* of one item's work: its tree is at most some 13 MiB */
+	LOCAL_ATTEMPTS_MAX = 64,    /* each stale one is another thread's change of the table */
 	LOCAL_LIST_MAX = 10000,     /* entries of one listing, whatever the caller's limit */
 	LOCAL_PURGE_RECORDS = 4000, /* removed in one transaction */
 	LOCAL_VERSION_BITS = 12,    /* of an item's version: the change's number within its job */
@@ -60,9 +61,11 @@ enum ddb_code local_damaged(struct ddb_error *err, const char *what);
 typedef enum ddb_code local_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err);
 
-/* Makes attempts on the table of that name until one is not stale. An item operation words a missing table
- * differently. */
+/* An item operation words a missing table differently. */
 enum local_wording { LOCAL_OF_TABLE, LOCAL_OF_ITEM };
+DDB_MUST_CHECK enum ddb_code local_find_table(struct local_engine *engine, const char *name,
+	enum local_wording wording, struct local_table **ret, struct ddb_error *err);
+/* Makes attempts on the table of that name until one is not stale. */
 DDB_MUST_CHECK enum ddb_code local_on_table(struct local_engine *engine, const char *name,
 	enum local_wording wording, local_attempt *attempt, void *context, struct ddb_error *err);
 
@@ -84,6 +87,10 @@ typedef enum ddb_code local_change(struct local_job *job, void *context, struct 
 /* Runs `change` in a write transaction, with the table's counters around it. LOCAL_STALE. */
 DDB_MUST_CHECK enum ddb_code local_change_table(struct local_engine *engine, const struct local_table *table,
 	local_change *change, void *context, struct ddb_error *err);
+/* The same as one of several tables' parts of a transaction; the caller made `job` of engine, txn, table and
+ * now. *ret_stale: the table has changed, and the call failed. */
+DDB_MUST_CHECK enum ddb_code local_job_run(
+	struct local_job *job, local_change *change, void *context, bool *ret_stale, struct ddb_error *err);
 
 /* Sets when the definition changed; the context is an int64_t of nanoseconds. */
 local_attempt local_table_date;
@@ -118,6 +125,8 @@ enum ddb_code local_delete_item(
 	struct ddb_engine *, const struct ddb_delete_item *, struct ddb_delete_result *, struct ddb_error *);
 enum ddb_code local_update_item(
 	struct ddb_engine *, const struct ddb_update_item *, struct ddb_put_result *, struct ddb_error *);
+enum ddb_code local_batch_write(struct ddb_engine *, struct ddb_arena *, const struct ddb_batch_write *,
+	size_t, struct ddb_batch_write_result *, struct ddb_error *);
 enum ddb_code local_move_item(struct ddb_engine *, const struct ddb_move_item *, struct ddb_error *);
 enum ddb_code local_move_partition(
 	struct ddb_engine *, const struct ddb_move_partition *, struct ddb_error *);

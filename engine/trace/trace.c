@@ -1,13 +1,11 @@
 /*
- * The tracing engine. Each operation names what its line shows and forwards; rows say how each kind of detail
- * is written. Nothing here decides anything: results and errors pass through as they are. The only state is
- * the file and the number of lines lost.
+ * The tracing engine. Each operation names what its line shows and forwards. Nothing here decides anything:
+ * results and errors pass through as they are. The only state is the file and the number of lines lost.
  */
 #include "engine/trace/trace.h"
-#include "engine/utf8.h"
 
 #include "engine/jsonout.h"
-#include "engine/typed.h"
+#include "engine/trace/call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,207 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRACE_LINE_MAX = 256 << 10 }; /* bytes: two keys with every byte escaped, and some more */
-
 struct trace {
 	struct ddb_engine engine; /* first: callers know this one */
 	struct ddb_engine *inner;
 	int file;
 	unsigned long lost; /* lines; atomic */
 };
-
-/* What one call's line may show; NULL: not shown. Results are read after the call, and only when it
- * succeeded. */
-struct call {
-	const char *operation;
-	const char *table, *table_to;
-	const struct ddb_value *item; /* whole: shows as its key */
-	const struct ddb_value *key, *to;
-	const struct ddb_value *partition, *partition_to;
-	const struct ddb_scratch_name *scratch, *scratch_to, *consume, *keep;
-	const uint8_t *directory, *directory_to;
-	const enum ddb_condition *condition;
-	const enum ddb_provisional *kind;
-	const size_t *count;
-	const uint64_t *offset, *size;
-	const bool *provisional, *exchange, *exclusive, *no_replace, *meta_only, *keys_only, *backward;
-	const size_t *done; /* of a failed call, too */
-	const bool *replaced, *unchanged, *found, *existed, *more;
-	const size_t *returned;
-	const uint64_t *items;
-};
-
-/* ---- Writing one detail ---- */
-
-/* Names of files may be any bytes; JSON is UTF-8. */
-static void write_bytes(struct ddb_json_out *json, const char *bytes, size_t length)
-{
-	DDB_BUFFER_AUTO struct ddb_buffer text = {0};
-	ddb_buffer_init(&text, TRACE_LINE_MAX);
-	while (length) {
-		size_t valid = ddb_utf8_prefix(bytes, length);
-		ddb_buffer_add(&text, bytes, valid);
-		if (valid < length)
-			ddb_buffer_add_string(&text, "\xEF\xBF\xBD");
-		size_t taken = valid < length ? valid + 1 : valid;
-		bytes += taken;
-		length -= taken;
-	}
-	ddb_json_string(json, text.length ? text.bytes : "", text.length);
-}
-
-static void write_text(struct ddb_json_out *json, const void *detail)
-{
-	write_bytes(json, detail, strlen(detail));
-}
-
-static void write_value(struct ddb_json_out *json, const void *detail)
-{
-	ddb_typed_write_value(json, detail);
-}
-
-static void write_key(struct ddb_json_out *json, const void *detail)
-{
-	const struct ddb_value *key = detail;
-	ddb_json_open(json, '{');
-	for (uint32_t i = 0; key->type == DDB_M && i < key->count; i++) {
-		const struct ddb_attribute *attribute = &key->attributes[i];
-		/* The stand-ins of a provisional table begin with a byte that is no text. */
-		bool stand_in = attribute->name_length && *attribute->name == *DDB_PROVISIONAL_HASH;
-		ddb_json_name(json, attribute->name + stand_in, attribute->name_length - stand_in);
-		ddb_typed_write_value(json, &attribute->value);
-	}
-	ddb_json_close(json, '}');
-}
-
-static void write_scratch(struct ddb_json_out *json, const void *detail)
-{
-	const struct ddb_scratch_name *scratch = detail;
-	write_text(json, scratch->name);
-}
-
-static void write_directory(struct ddb_json_out *json, const void *detail)
-{
-	static const char digits[] = "0123456789abcdef";
-	const uint8_t *id = detail;
-	char text[2 * DDB_DIRECTORY_ID_BYTES];
-	for (size_t i = 0; i < DDB_DIRECTORY_ID_BYTES; i++) {
-		text[2 * i] = digits[id[i] >> 4];
-		text[2 * i + 1] = digits[id[i] & 15];
-	}
-	ddb_json_string(json, text, sizeof text);
-}
-
-static void write_condition(struct ddb_json_out *json, const void *detail)
-{
-	static const char *const names[] = {
-		[DDB_ALWAYS] = "always", [DDB_IF_ABSENT] = "if_absent", [DDB_IF_PRESENT] = "if_present"};
-	write_text(json, names[*(const enum ddb_condition *)detail]);
-}
-
-static void write_kind(struct ddb_json_out *json, const void *detail)
-{
-	static const char *const names[] = {
-		[DDB_DEFINED] = "defined",
-		[DDB_PROVISIONAL] = "provisional",
-		[DDB_PROVISIONAL_SIMPLE] = "simple",
-		[DDB_PROVISIONAL_COMPOSITE] = "composite",
-	};
-	write_text(json, names[*(const enum ddb_provisional *)detail]);
-}
-
-static void write_size(struct ddb_json_out *json, const void *detail)
-{
-	ddb_json_int(json, (int64_t) * (const size_t *)detail);
-}
-
-static void write_uint64(struct ddb_json_out *json, const void *detail)
-{
-	ddb_json_int(json, (int64_t) * (const uint64_t *)detail);
-}
-
-static void write_bool(struct ddb_json_out *json, const void *detail)
-{
-	ddb_json_raw(json, *(const bool *)detail ? "true" : "false");
-}
-
-/* ---- Writing a line ---- */
-
-struct detail {
-	const char *name;
-	size_t place; /* of the pointer, in struct call */
-	void (*write)(struct ddb_json_out *json, const void *detail);
-};
-
-#define DETAIL(name_, write_)                                                                                \
-	{                                                                                                    \
-#name_, offsetof(struct call, name_), write_                                                 \
-	}
-static const struct detail asked[] = {
-	DETAIL(table, write_text),
-	DETAIL(table_to, write_text),
-	DETAIL(key, write_key),
-	DETAIL(to, write_key),
-	DETAIL(partition, write_value),
-	DETAIL(partition_to, write_value),
-	DETAIL(directory, write_directory),
-	DETAIL(scratch, write_scratch),
-	DETAIL(directory_to, write_directory),
-	DETAIL(scratch_to, write_scratch),
-	DETAIL(consume, write_scratch),
-	DETAIL(keep, write_scratch),
-	DETAIL(condition, write_condition),
-	DETAIL(kind, write_kind),
-	DETAIL(provisional, write_bool),
-	DETAIL(offset, write_uint64),
-	DETAIL(size, write_uint64),
-	DETAIL(count, write_size),
-	DETAIL(exchange, write_bool),
-	DETAIL(exclusive, write_bool),
-	DETAIL(no_replace, write_bool),
-	DETAIL(meta_only, write_bool),
-	DETAIL(keys_only, write_bool),
-	DETAIL(backward, write_bool),
-};
-static const struct detail reported[] = {DETAIL(done, write_size)};
-static const struct detail answered[] = {
-	DETAIL(replaced, write_bool),
-	DETAIL(unchanged, write_bool),
-	DETAIL(found, write_bool),
-	DETAIL(existed, write_bool),
-	DETAIL(returned, write_size),
-	DETAIL(items, write_uint64),
-	DETAIL(more, write_bool),
-};
-#define WRITE_DETAILS(json, call, rows) write_details(json, call, rows, sizeof(rows) / sizeof *(rows))
-
-static void write_details(
-	struct ddb_json_out *json, const struct call *call, const struct detail *rows, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		const void *detail;
-		memcpy(&detail, (const char *)call + rows[i].place, sizeof detail);
-		if (!detail)
-			continue;
-		ddb_json_name(json, rows[i].name, strlen(rows[i].name));
-		rows[i].write(json, detail);
-	}
-}
-
-static void write_line(const struct call *call, enum ddb_code code, struct ddb_buffer *out)
-{
-	struct ddb_json_out json;
-	ddb_json_out_init(&json, out, false);
-	ddb_json_open(&json, '{');
-	ddb_json_member_string(&json, "operation", call->operation);
-	WRITE_DETAILS(&json, call, asked);
-	ddb_json_member_string(&json, "result", code ? ddb_error_row(code)->name : "ok");
-	WRITE_DETAILS(&json, call, reported);
-	if (!code)
-		WRITE_DETAILS(&json, call, answered);
-	ddb_json_close(&json, '}');
-	ddb_buffer_add_byte(out, '\n');
-}
 
 /* One write, so that lines of several threads and processes do not mix. */
 static void append(struct trace *trace, const struct ddb_buffer *line)
@@ -247,7 +50,7 @@ static bool item_key(const struct ddb_definition *definition, const struct ddb_v
 	return true;
 }
 
-static enum ddb_code record(struct ddb_engine *engine, struct call call, enum ddb_code code)
+static enum ddb_code record(struct ddb_engine *engine, struct trace_call call, enum ddb_code code)
 {
 	struct trace *trace = (struct trace *)engine;
 	DDB_TABLE_AUTO struct ddb_table *table = NULL;
@@ -260,7 +63,7 @@ static enum ddb_code record(struct ddb_engine *engine, struct call call, enum dd
 
 	DDB_BUFFER_AUTO struct ddb_buffer line = {0};
 	ddb_buffer_init(&line, TRACE_LINE_MAX);
-	write_line(&call, code, &line);
+	trace_call_write(&call, code, &line);
 	append(trace, &line);
 	return code;
 }
@@ -270,7 +73,7 @@ static enum ddb_code record(struct ddb_engine *engine, struct call call, enum dd
 #define INNER(engine) (((struct trace *)(engine))->inner)
 /* Forwards `arguments` to the inner engine's `method`, then records it with the details that follow. */
 #define FORWARD(engine, method, arguments, ...)                                                              \
-	record(engine, (struct call){__VA_ARGS__}, INNER(engine)->ops->method arguments)
+	record(engine, (struct trace_call){__VA_ARGS__}, INNER(engine)->ops->method arguments)
 
 /* A flag worth showing. */
 static const bool *when(const bool *flag)
@@ -281,6 +84,22 @@ static const bool *when(const bool *flag)
 static const enum ddb_condition *when_conditional(const enum ddb_condition *condition)
 {
 	return *condition == DDB_ALWAYS ? NULL : condition;
+}
+
+static const enum ddb_return_values *when_returning(const struct ddb_write_terms *terms)
+{
+	return terms && terms->return_values != DDB_RETURN_NONE ? &terms->return_values : NULL;
+}
+
+static const bool *when_given(const void *part)
+{
+	static const bool given = true;
+	return part ? &given : NULL;
+}
+
+static const bool *when_asked(const struct ddb_write_terms *terms)
+{
+	return when_given(terms ? terms->condition : NULL);
 }
 
 static enum ddb_code create_table(
@@ -352,7 +171,8 @@ static enum ddb_code put_item(struct ddb_engine *e, const struct ddb_put_item *r
 {
 	return FORWARD(e, put_item, (INNER(e), request, ret, err), .operation = "PutItem",
 		.table = request->table, .item = &request->item, .consume = request->consume,
-		.condition = when_conditional(&request->condition), .replaced = &ret->replaced,
+		.condition = when_conditional(&request->condition), .conditional = when_asked(request->terms),
+		.return_values = when_returning(request->terms), .replaced = &ret->replaced,
 		.unchanged = &ret->unchanged);
 }
 
@@ -369,6 +189,7 @@ static enum ddb_code get_item(struct ddb_engine *e, struct ddb_arena *arena,
 {
 	return FORWARD(e, get_item, (INNER(e), arena, request, ret, err), .operation = "GetItem",
 		.table = request->table, .key = &request->key, .meta_only = when(&request->meta_only),
+		.projected = when_given(request->selection), .consistent = when(&request->consistent),
 		.found = &ret->found);
 }
 
@@ -377,6 +198,7 @@ static enum ddb_code delete_item(struct ddb_engine *e, const struct ddb_delete_i
 {
 	return FORWARD(e, delete_item, (INNER(e), request, ret, err), .operation = "DeleteItem",
 		.table = request->table, .key = &request->key, .keep = request->keep,
+		.conditional = when_asked(request->terms), .return_values = when_returning(request->terms),
 		.existed = &ret->existed);
 }
 
@@ -385,7 +207,8 @@ static enum ddb_code update_item(struct ddb_engine *e, const struct ddb_update_i
 {
 	return FORWARD(e, update_item, (INNER(e), request, ret, err), .operation = "UpdateItem",
 		.table = request->table, .key = &request->key,
-		.condition = when_conditional(&request->condition), .replaced = &ret->replaced,
+		.condition = when_conditional(&request->condition), .conditional = when_asked(request->terms),
+		.return_values = when_returning(request->terms), .replaced = &ret->replaced,
 		.unchanged = &ret->unchanged);
 }
 
@@ -411,35 +234,83 @@ static enum ddb_code set_mtime(
 		.table = request->table, .key = &request->key);
 }
 
+static const enum ddb_select *when_selecting(const enum ddb_select *select)
+{
+	return *select == DDB_SELECT_DEFAULT ? NULL : select;
+}
+
 static enum ddb_code query(struct ddb_engine *e, struct ddb_arena *arena, const struct ddb_query *request,
 	struct ddb_page *ret, struct ddb_error *err)
 {
+	const struct ddb_value *partition = request->range ? &request->range->partition : request->partition;
 	return FORWARD(e, query, (INNER(e), arena, request, ret, err),
-		.operation = request->partition ? "Query" : "Scan", .table = request->table,
-		.partition = request->partition, .keys_only = when(&request->keys_only),
-		.backward = when(&request->backward), .returned = &ret->count, .more = &ret->more);
+		.operation = partition ? "Query" : "Scan", .table = request->table, .index = request->index,
+		.partition = partition, .keys_only = when(&request->keys_only),
+		.backward = when(&request->backward), .filtered = when_given(request->filter),
+		.projected = when_given(request->selection), .select = when_selecting(&request->select),
+		.consistent = when(&request->consistent), .examined = &ret->examined, .returned = &ret->count,
+		.more = &ret->more);
+}
+
+/* The table, when a batch has no other. */
+static const char *only_table(const struct ddb_batch_write *requests, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(requests[i].table, requests[0].table) != 0)
+			return NULL;
+	return count ? requests[0].table : NULL;
+}
+
+static enum ddb_code batch_write(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_batch_write *requests, size_t count, struct ddb_batch_write_result *ret,
+	struct ddb_error *err)
+{
+	return FORWARD(e, batch_write, (INNER(e), arena, requests, count, ret, err),
+		.operation = "BatchWriteItem", .table = only_table(requests, count), .count = &count,
+		.unprocessed = &ret->unprocessed_count);
+}
+
+static enum ddb_code batch_get(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_batch_get *requests, size_t count, struct ddb_batch_get_result *ret,
+	struct ddb_error *err)
+{
+	size_t keys = 0, returned = 0, unprocessed = 0;
+	enum ddb_code code = INNER(e)->ops->batch_get(INNER(e), arena, requests, count, ret, err);
+	for (size_t i = 0; i < count; i++)
+		keys += requests[i].key_count;
+	for (size_t i = 0; !code && i < count; i++) {
+		returned += ret[i].count;
+		unprocessed += ret[i].unprocessed_count;
+	}
+	return record(e,
+		(struct trace_call){.operation = "BatchGetItem",
+			.table = count == 1 ? requests[0].table : NULL,
+			.count = &keys,
+			.returned = &returned,
+			.unprocessed = &unprocessed},
+		code);
 }
 
 static enum ddb_code list_partitions(struct ddb_engine *e, struct ddb_arena *arena,
 	const struct ddb_list_partitions *request, struct ddb_partitions *ret, struct ddb_error *err)
 {
 	return FORWARD(e, list_partitions, (INNER(e), arena, request, ret, err),
-		.operation = "ListPartitions", .table = request->table, .returned = &ret->count,
-		.more = &ret->more);
+		.operation = "ListPartitions", .table = request->table, .index = request->index,
+		.returned = &ret->count, .more = &ret->more);
 }
 
 static enum ddb_code get_partition(struct ddb_engine *e, const char *table, const char *index,
 	const struct ddb_value *key, struct ddb_partition *ret, struct ddb_error *err)
 {
 	return FORWARD(e, get_partition, (INNER(e), table, index, key, ret, err), .operation = "GetPartition",
-		.table = table, .partition = key);
+		.table = table, .index = index, .partition = key);
 }
 
 static enum ddb_code find_alias(struct ddb_engine *e, struct ddb_arena *arena,
 	const struct ddb_find_alias *request, struct ddb_value *ret, struct ddb_error *err)
 {
 	return FORWARD(e, find_alias, (INNER(e), arena, request, ret, err), .operation = "FindAlias",
-		.table = request->table, .partition = request->partition);
+		.table = request->table, .index = request->index, .partition = request->partition);
 }
 
 static enum ddb_code scratch_create(struct ddb_engine *e, const struct ddb_scratch_name *name, uint32_t mode,
@@ -527,7 +398,7 @@ static void status(struct ddb_engine *e, struct ddb_json_out *json)
 {
 	struct trace *trace = (struct trace *)e;
 	trace->inner->ops->status(trace->inner, json);
-	record(e, (struct call){.operation = "Status"}, DDB_OK);
+	record(e, (struct trace_call){.operation = "Status"}, DDB_OK);
 	unsigned long lost = __atomic_load_n(&trace->lost, __ATOMIC_RELAXED);
 	if (lost)
 		ddb_json_member_int(json, "trace_lines_lost", (int64_t)lost);
@@ -562,6 +433,8 @@ static const struct ddb_engine_ops trace_ops = {
 	.move_partition = move_partition,
 	.set_mtime = set_mtime,
 	.query = query,
+	.batch_write = batch_write,
+	.batch_get = batch_get,
 	.list_partitions = list_partitions,
 	.get_partition = get_partition,
 	.find_alias = find_alias,

@@ -153,10 +153,10 @@ static enum ddb_code update(struct ddb_arena *arena, const struct lane_state *la
 	const struct step_plan *plan, struct ddb_error *error)
 {
 	struct ddb_put_result result;
-	struct ddb_update_item request = {.table = shared_table,
-		.key = item(arena, lane, plan->items[0], 0),
-		.set = attributes_of(arena, plan->value)};
-	return engine->ops->update_item(engine, &request, &result, error);
+	struct ddb_value set = attributes_of(arena, plan->value);
+	struct ddb_update_item request = {.table = shared_table, .key = item(arena, lane, plan->items[0], 0)};
+	enum ddb_code code = ddb_changes_of_map(arena, &set, &request.changes, error);
+	return code ? code : engine->ops->update_item(engine, &request, &result, error);
 }
 
 static enum ddb_code move(struct ddb_arena *arena, const struct lane_state *lane,

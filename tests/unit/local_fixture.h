@@ -117,6 +117,15 @@ HELPER struct ddb_value map_of(struct ddb_arena *arena, ...)
 	return map;
 }
 
+/* SET of each member; an empty map makes no changes. Any thread. */
+HELPER const struct ddb_changes *setting(struct ddb_arena *arena, struct ddb_value map)
+{
+	const struct ddb_changes *changes = NULL;
+	if (map.count > 0 && ddb_changes_of_map(arena, &map, &changes, NULL))
+		abort();
+	return changes;
+}
+
 /* The map with one attribute more (or another value for it). */
 HELPER struct ddb_value with(
 	struct ddb_arena *arena, const struct ddb_value *map, const char *name, struct ddb_value value)
@@ -328,5 +337,6 @@ HELPER struct ddb_scratch_name scratch(const char *name)
 
 #define F struct fixture *f = *state
 #define MAP(...) map_of(&f->arena, __VA_ARGS__, NULL)
+#define SET(...) setting(&f->arena, MAP(__VA_ARGS__))
 
 #endif

@@ -117,7 +117,7 @@ static void conditions(void **state)
 	request.condition = DDB_IF_PRESENT;
 	assert_ok(f, OP(f->engine, put_item, &request, &result, &f->err));
 	struct ddb_update_item update = {
-		.table = "Users", .key = MAP("id=S:b"), .set = MAP("n=N:1"), .condition = DDB_IF_PRESENT};
+		.table = "Users", .key = MAP("id=S:b"), .changes = SET("n=N:1"), .condition = DDB_IF_PRESENT};
 	assert_code(f, OP(f->engine, update_item, &update, &result, &f->err), DDB_CONDITIONAL_CHECK_FAILED);
 	update.condition = DDB_IF_ABSENT;
 	assert_ok(f, OP(f->engine, update_item, &update, &result, &f->err));
@@ -208,16 +208,18 @@ static void limits_sizes(void **state)
 		DDB_ITEM_TOO_LARGE, "Item size has exceeded the maximum allowed size");
 	assert_int_equal(get(f, "Users", key).entry.meta.size, DDB_ITEM_SIZE_MAX);
 	/* The finished item. */
-	struct ddb_update_item update = {.table = "Users", .key = key, .set = MAP("m=S:x")};
+	struct ddb_update_item update = {.table = "Users", .key = key, .changes = SET("m=S:x")};
 	static const char text[] = "Item size to update has exceeded the maximum allowed size";
 	assert_refused(f, OP(f->engine, update_item, &update, &result, &f->err), DDB_ITEM_TOO_LARGE, text);
 	/* What the update writes: 3, and 19 for each attribute, but not the key. */
 	struct ddb_value none = {.type = DDB_M};
 	update.key = other;
-	update.set = with(a, &none, "t", filled(a, DDB_ITEM_SIZE_MAX - 1 - 3 - 19, 'x'));
-	update.set = with(a, &update.set, "id", ddb_string("b", 1));
+	struct ddb_value set = with(a, &none, "t", filled(a, DDB_ITEM_SIZE_MAX - 1 - 3 - 19, 'x'));
+	update.changes = setting(a, with(a, &set, "id", ddb_string("b", 1)));
+	update.lenient_keys = true;
 	assert_ok(f, OP(f->engine, update_item, &update, &result, &f->err));
-	update.set = with(a, &none, "t", filled(a, DDB_ITEM_SIZE_MAX - 1 - 3 - 19 + 1, 'x'));
+	set = with(a, &none, "t", filled(a, DDB_ITEM_SIZE_MAX - 1 - 3 - 19 + 1, 'x'));
+	update.changes = setting(a, set);
 	assert_refused(f, OP(f->engine, update_item, &update, &result, &f->err), DDB_ITEM_TOO_LARGE, text);
 	/* A longer key is part of the item. */
 	struct ddb_move_item move = {.table = "Users", .from = key, .to = MAP("id=S:longer")};
@@ -270,12 +272,14 @@ static void updates(void **state)
 	struct ddb_put_result result;
 	struct ddb_arena *a = &f->arena;
 	create(f, "Users", "pk:S,sk:S");
-	struct ddb_update_item update = {
-		.table = "Users", .key = MAP("pk=S:a", "sk=S:b"), .set = MAP("n=N:1", "zz=S:z", "aa=S:a")};
+	struct ddb_update_item update = {.table = "Users",
+		.key = MAP("pk=S:a", "sk=S:b"),
+		.changes = SET("n=N:1", "zz=S:z", "aa=S:a"),
+		.lenient_keys = true};
 	assert_ok(f, OP(f->engine, update_item, &update, &result, &f->err));
 	assert_false(result.replaced);
 	uint64_t version = result.meta.version;
-	update.set = MAP("n=N:2", "pk=S:a", "extra=S:e");
+	update.changes = SET("n=N:2", "pk=S:a", "extra=S:e");
 	assert_ok(f, OP(f->engine, update_item, &update, &result, &f->err));
 	assert_true(result.replaced && !result.unchanged && result.meta.version > version);
 	struct ddb_value item = get(f, "Users", update.key).entry.item;
@@ -286,15 +290,16 @@ static void updates(void **state)
 	assert_ok(f, OP(f->engine, update_item, &update, &result, &f->err));
 	assert_true(result.unchanged && result.meta.version == version && result.meta.mtime_ns > mtime);
 	assert_int_equal(get(f, "Users", update.key).entry.meta.mtime_ns, result.meta.mtime_ns);
-	update.set = MAP("sk=S:c");
+	update.changes = SET("sk=S:c");
 	assert_refused(f, OP(f->engine, update_item, &update, &result, &f->err), DDB_VALIDATION,
 		"Cannot update attribute sk. This attribute is part of the key");
-	update.set = with(a, &update.set, "deep", nested(a, 33));
+	struct ddb_value none = {.type = DDB_M};
+	update.changes = setting(a, with(a, &none, "deep", nested(a, 33)));
 	assert_code(f, OP(f->engine, update_item, &update, &result, &f->err), DDB_VALIDATION);
-	update.set = (struct ddb_value){.type = DDB_M};
+	update.changes = NULL;
 	update.key = MAP("pk=S:new", "sk=S:b");
 	assert_ok(f, OP(f->engine, update_item, &update, &result,
-			     &f->err)); /* an empty SET makes an item of the key */
+			     &f->err)); /* no changes make an item of the key */
 	assert_true(ddb_value_equal(item_at(f, "Users", update.key), &update.key));
 }
 
@@ -524,7 +529,8 @@ static void lists_partitions(void **state)
 	assert_ok(f, OP(f->engine, list_partitions, &f->arena, &request, &page, &f->err));
 	assert_int_equal(page.count, 29);
 	struct ddb_partition one;
-	assert_code(f, OP(f->engine, get_partition, "Orders", NULL, &gone, &one, &f->err), DDB_RESOURCE_NOT_FOUND);
+	assert_code(f, OP(f->engine, get_partition, "Orders", NULL, &gone, &one, &f->err),
+		DDB_RESOURCE_NOT_FOUND);
 	assert_ok(f, OP(f->engine, get_partition, "Orders", NULL, &all.partitions[21].key, &one, &f->err));
 	assert_int_equal(one.serial, all.partitions[21].serial);
 	struct ddb_value wrong = ddb_string("x", 1);
@@ -645,8 +651,9 @@ static void model_update(struct model *model, unsigned h, unsigned r)
 	int a = (int)roll(model, 4) - 1, b = (int)roll(model, 4) - 1;
 	struct ddb_value none = {.type = DDB_M};
 	struct ddb_put_result result;
-	struct ddb_update_item update = {
-		.table = "Model", .key = model_key(model, h, r), .set = model_map(model, none, a, b)};
+	struct ddb_update_item update = {.table = "Model",
+		.key = model_key(model, h, r),
+		.changes = setting(&model->f->arena, model_map(model, none, a, b))};
 	assert_ok(model->f, OP(model->f->engine, update_item, &update, &result, &model->f->err));
 	if (!item->there)
 		item->a = item->b = -1;
@@ -762,7 +769,7 @@ static void *add(void *context)
 		snprintf(text, sizeof text, "a%u=N:%u", adder->number, i);
 		struct ddb_update_item update = {.table = "Users",
 			.key = map_of(&arena, "id=S:x", NULL),
-			.set = map_of(&arena, text, NULL)};
+			.changes = setting(&arena, map_of(&arena, text, NULL))};
 		if (OP(adder->f->engine, update_item, &update, &result, &err))
 			abort();
 		adder->versions[i] = result.meta.version;

@@ -59,8 +59,8 @@ static void refuses_names_and_absence(void **state)
 		f, OP(f->engine, count_table, "Nobody", &counted, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
 	assert_refused(
 		f, OP(f->engine, delete_table, "Nobody", false, &f->err), DDB_RESOURCE_NOT_FOUND, missing);
-	assert_refused(f, OP(f->engine, update_table, "Nobody", NULL, definition, &f->err), DDB_RESOURCE_NOT_FOUND,
-		missing);
+	assert_refused(f, OP(f->engine, update_table, "Nobody", NULL, definition, &f->err),
+		DDB_RESOURCE_NOT_FOUND, missing);
 	assert_refused(f, OP(f->engine, settle_table, "Nobody", DDB_PROVISIONAL_SIMPLE, &f->err),
 		DDB_RESOURCE_NOT_FOUND, missing);
 	assert_code(f, OP(f->engine, describe_table, longest, &table, &f->err), DDB_RESOURCE_NOT_FOUND);
@@ -211,8 +211,8 @@ static void kindless_holds_nothing(void **state)
 			&delete_result, &f->err),
 		DDB_VALIDATION);
 	assert_code(f,
-		OP(f->engine, update_item, &(struct ddb_update_item){.table = "New", .key = key, .set = key},
-			&put_result, &f->err),
+		OP(f->engine, update_item, &(struct ddb_update_item){.table = "New", .key = key}, &put_result,
+			&f->err),
 		DDB_VALIDATION);
 	assert_code(f,
 		OP(f->engine, query, &f->arena, &(struct ddb_query){.table = "New", .partition = &value},

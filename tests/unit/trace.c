@@ -184,7 +184,28 @@ static enum ddb_code fake_query(struct ddb_engine *e, struct ddb_arena *arena, c
 	(void)arena;
 	enum ddb_code code = answer(e, "query", r, ret, err);
 	if (!code)
-		*ret = (struct ddb_page){.count = 2};
+		*ret = (struct ddb_page){.count = 2, .examined = 3};
+	return code;
+}
+
+static enum ddb_code fake_batch_write(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_batch_write *r, size_t count, struct ddb_batch_write_result *ret,
+	struct ddb_error *err)
+{
+	(void)arena;
+	enum ddb_code code = answer(e, "batch_write", r, ret, err);
+	if (!code)
+		*ret = (struct ddb_batch_write_result){.unprocessed_count = count - 1};
+	return code;
+}
+
+static enum ddb_code fake_batch_get(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_batch_get *r, size_t count, struct ddb_batch_get_result *ret, struct ddb_error *err)
+{
+	(void)arena;
+	enum ddb_code code = answer(e, "batch_get", r, ret, err);
+	for (size_t i = 0; !code && i < count; i++)
+		ret[i] = (struct ddb_batch_get_result){.count = 5, .unprocessed_count = 1};
 	return code;
 }
 
@@ -326,6 +347,8 @@ static const struct ddb_engine_ops fake_ops = {
 	.move_partition = fake_move_partition,
 	.set_mtime = fake_mtime,
 	.query = fake_query,
+	.batch_write = fake_batch_write,
+	.batch_get = fake_batch_get,
 	.list_partitions = fake_partitions,
 	.get_partition = fake_partition,
 	.find_alias = fake_alias,
@@ -515,8 +538,7 @@ static void test_items(void **state)
 	struct ddb_delete_result deleted;
 	assert_int_equal(CALL(delete_item, &delete, &deleted, &traced.err), DDB_OK);
 	assert_true(deleted.existed);
-	const struct ddb_update_item update = {
-		.table = "T", .key = item(2), .set = item(3), .condition = DDB_IF_PRESENT};
+	const struct ddb_update_item update = {.table = "T", .key = item(2), .condition = DDB_IF_PRESENT};
 	struct ddb_put_result updated;
 	assert_int_equal(CALL(update_item, &update, &updated, &traced.err), DDB_OK);
 	const struct ddb_move_item move = {.table = "T", .from = item(2), .to = item(1), .exchange = true};
@@ -566,8 +588,9 @@ static void test_queries(void **state)
 	snprintf(wanted, sizeof wanted,
 		"{\"operation\":\"Query\",\"table\":\"T\",\"partition\":{\"S\":\"a\"},\"keys_only\":true,"
 		"\"backward\":true,"
-		"\"result\":\"ok\",\"returned\":2,\"more\":false}\n"
-		"{\"operation\":\"Scan\",\"table\":\"T\",\"result\":\"ok\",\"returned\":2,\"more\":false}\n"
+		"\"result\":\"ok\",\"examined\":3,\"returned\":2,\"more\":false}\n"
+		"{\"operation\":\"Scan\",\"table\":\"T\",\"result\":\"ok\",\"examined\":3,\"returned\":2,"
+		"\"more\":false}\n"
 		"{\"operation\":\"Scan\",\"table\":\"T\",\"result\":\"%s\"}\n"
 		"{\"operation\":\"ListPartitions\",\"table\":\"T\",\"result\":\"ok\",\"returned\":4,\"more\":"
 		"false}\n"
@@ -577,6 +600,101 @@ static void test_queries(void **state)
 		"\n",
 		ddb_error_row(DDB_DAMAGED)->name);
 	expect(wanted);
+}
+
+/* Expressions show as being there; which they are is not the trace's to tell. */
+static const struct ddb_predicate *const some_predicate = (const void *)&fake;
+static const struct ddb_selection *const some_selection = (const void *)&fake;
+
+static void test_terms(void **state)
+{
+	(void)state;
+	const struct ddb_write_terms terms = {
+		.condition = some_predicate, .return_values = DDB_RETURN_UPDATED_NEW};
+	const struct ddb_write_terms all = {.return_values = DDB_RETURN_ALL_OLD}, plain = {.answer = NULL};
+	const struct ddb_update_item update = {.table = "T", .key = item(2), .terms = &terms};
+	const struct ddb_delete_item delete = {.table = "T", .key = item(2), .terms = &all};
+	const struct ddb_put_item put = {.table = "T", .item = item(2), .terms = &plain};
+	struct ddb_put_result updated;
+	struct ddb_delete_result deleted;
+	use_table(true, false);
+	assert_int_equal(CALL(update_item, &update, &updated, &traced.err), DDB_OK);
+	assert_int_equal(CALL(delete_item, &delete, &deleted, &traced.err), DDB_OK);
+	assert_int_equal(CALL(put_item, &put, &updated, &traced.err), DDB_OK);
+	expect("{\"operation\":\"UpdateItem\",\"table\":\"T\",\"key\":" KEY ",\"conditional\":true,"
+	       "\"return_values\":\"UPDATED_NEW\",\"result\":\"ok\",\"replaced\":false,"
+	       "\"unchanged\":false}\n"
+	       "{\"operation\":\"DeleteItem\",\"table\":\"T\",\"key\":" KEY ",\"return_values\":\"ALL_OLD\","
+	       "\"result\":\"ok\",\"existed\":true}\n"
+	       "{\"operation\":\"PutItem\",\"table\":\"T\",\"key\":{\"id\":{\"S\":\"a\\n\"},\"at\":{\"N\":"
+	       "\"7\"}},"
+	       "\"result\":\"ok\",\"replaced\":true,\"unchanged\":false}\n");
+}
+
+static void test_indexes(void **state)
+{
+	(void)state;
+	struct ddb_key_range range = {.partition = ddb_string("a", 1)};
+	const struct ddb_query query = {.table = "T",
+		.index = "I",
+		.range = &range,
+		.filter = some_predicate,
+		.selection = some_selection,
+		.select = DDB_SELECT_ALL,
+		.consistent = true};
+	const struct ddb_get_item get = {
+		.table = "T", .key = item(2), .selection = some_selection, .consistent = true};
+	const struct ddb_list_partitions list = {.table = "T", .index = "I"};
+	const struct ddb_find_alias alias = {.table = "T", .index = "I"};
+	struct ddb_page page;
+	struct ddb_get_result got;
+	struct ddb_partitions partitions;
+	struct ddb_partition found;
+	struct ddb_value value;
+	assert_int_equal(CALL(query, NULL, &query, &page, &traced.err), DDB_OK);
+	assert_int_equal(CALL(get_item, NULL, &get, &got, &traced.err), DDB_OK);
+	assert_int_equal(CALL(list_partitions, NULL, &list, &partitions, &traced.err), DDB_OK);
+	assert_int_equal(CALL(get_partition, "T", "I", &range.partition, &found, &traced.err), DDB_OK);
+	assert_int_equal(CALL(find_alias, NULL, &alias, &value, &traced.err), DDB_OK);
+#define OF_INDEX "\"table\":\"T\",\"index\":\"I\""
+	expect("{\"operation\":\"Query\"," OF_INDEX ",\"partition\":{\"S\":\"a\"},\"filtered\":true,"
+	       "\"projected\":true,\"select\":\"ALL_ATTRIBUTES\",\"consistent\":true,\"result\":\"ok\","
+	       "\"examined\":3,\"returned\":2,\"more\":false}\n"
+	       "{\"operation\":\"GetItem\",\"table\":\"T\",\"key\":" KEY
+	       ",\"projected\":true,\"consistent\":true,\"result\":\"ok\",\"found\":false}\n"
+	       "{\"operation\":\"ListPartitions\"," OF_INDEX
+	       ",\"result\":\"ok\",\"returned\":4,\"more\":false}\n"
+	       "{\"operation\":\"GetPartition\"," OF_INDEX ",\"partition\":{\"S\":\"a\"},\"result\":\"ok\"}\n"
+	       "{\"operation\":\"FindAlias\"," OF_INDEX ",\"result\":\"ok\"}\n");
+}
+
+static void test_batches(void **state)
+{
+	(void)state;
+	const struct ddb_batch_write writes[] = {{.table = "T"}, {.table = "T"}, {.table = "U"}};
+	const struct ddb_batch_get gets[] = {{.table = "T", .key_count = 3}, {.table = "U", .key_count = 4}};
+	struct ddb_batch_write_result written;
+	struct ddb_batch_get_result got[2];
+	assert_int_equal(CALL(batch_write, NULL, writes, 2, &written, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.asked, writes);
+	assert_ptr_equal(fake.ret, &written);
+	assert_int_equal(CALL(batch_write, NULL, writes, 3, &written, &traced.err), DDB_OK);
+	assert_int_equal(CALL(batch_get, NULL, gets, 1, got, &traced.err), DDB_OK);
+	assert_int_equal(CALL(batch_get, NULL, gets, 2, got, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.ret, got);
+	fake.answer = DDB_VALIDATION;
+	assert_int_equal(CALL(batch_write, NULL, writes, 0, &written, &traced.err), DDB_VALIDATION);
+	assert_int_equal(CALL(batch_get, NULL, gets, 1, got, &traced.err), DDB_VALIDATION);
+	expect("{\"operation\":\"BatchWriteItem\",\"table\":\"T\",\"count\":2,\"result\":\"ok\","
+	       "\"unprocessed\":1}\n"
+	       "{\"operation\":\"BatchWriteItem\",\"count\":3,\"result\":\"ok\",\"unprocessed\":2}\n"
+	       "{\"operation\":\"BatchGetItem\",\"table\":\"T\",\"count\":3,\"result\":\"ok\",\"returned\":5,"
+	       "\"unprocessed\":1}\n"
+	       "{\"operation\":\"BatchGetItem\",\"count\":7,\"result\":\"ok\",\"returned\":10,"
+	       "\"unprocessed\":2}\n"
+	       "{\"operation\":\"BatchWriteItem\",\"count\":0,\"result\":\"ValidationException\"}\n"
+	       "{\"operation\":\"BatchGetItem\",\"table\":\"T\",\"count\":3,\"result\":"
+	       "\"ValidationException\"}\n");
 }
 
 static void test_tables(void **state)
@@ -768,6 +886,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_put_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_items, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_queries, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_terms, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_indexes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_batches, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tables, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_scratch, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_status, set_up, tear_down),
