@@ -82,12 +82,12 @@ static enum ddb_code drop_keys(struct local_job *job, struct ddb_value *attribut
 
 /* The part of an image that the changes' paths name, without the key. */
 static enum ddb_code touched(struct local_job *job, const struct ddb_changes *changes,
-	const struct ddb_value *image, struct ddb_value *ret, struct ddb_error *err)
+	const struct ddb_value *image, enum ddb_image which, struct ddb_value *ret, struct ddb_error *err)
 {
 	*ret = (struct ddb_value){.type = DDB_M};
 	if (!image || !changes)
 		return DDB_OK;
-	enum ddb_code code = ddb_changes_touched(&job->arena, changes, image, ret, err);
+	enum ddb_code code = ddb_changes_touched(&job->arena, changes, image, which, ret, err);
 	return code ? code : drop_keys(job, ret, err);
 }
 
@@ -103,7 +103,8 @@ static enum ddb_code answer(struct local_writing *writing, const struct ddb_chan
 		return local_writing_answer(writing, NULL, err);
 	if (wanted == DDB_RETURN_ALL_OLD || wanted == DDB_RETURN_ALL_NEW)
 		return local_writing_answer(writing, image, err);
-	enum ddb_code code = touched(writing->job, changes, image, &part, err);
+	enum ddb_code code =
+		touched(writing->job, changes, image, old ? DDB_IMAGE_OLD : DDB_IMAGE_NEW, &part, err);
 	return code ? code : local_writing_answer(writing, &part, err);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "engine/local/writing.h"
 
+#include "engine/local/index.h"
 #include "engine/local/partition.h"
 #include <string.h>
 
@@ -32,7 +33,7 @@ enum ddb_code local_writing_begin(struct local_writing *writing, struct local_jo
 	*writing = (struct local_writing){.job = job, .key = key, .terms = terms};
 	if (terms && terms->answer)
 		memset(terms->answer, 0, sizeof *terms->answer);
-	bool whole = want_old || terms_need_old(terms);
+	bool whole = want_old || terms_need_old(terms) || local_has_indexes(job->table);
 	struct local_found *old = &writing->old;
 	enum ddb_code code = local_item_find(job->txn, &job->arena, key, whole, old, err);
 	if (!code && old->found && whole)
@@ -70,6 +71,17 @@ enum ddb_code local_writing_allow(
 
 /* ---- What will be there ---- */
 
+/* The entries of the table's indexes: the old one was read only if there are any. */
+static enum ddb_code change_entries(struct local_writing *writing, const struct ddb_value *item,
+	const struct ddb_meta *meta, struct ddb_error *err)
+{
+	struct local_job *job = writing->job;
+	if (!local_has_indexes(job->table))
+		return DDB_OK;
+	return local_indexes_change(job, writing->key, local_writing_before(writing), &writing->old.meta,
+		item, meta, &writing->consumed, err);
+}
+
 enum ddb_code local_writing_store(struct local_writing *writing, const struct local_item *item,
 	struct ddb_meta *meta, struct ddb_error *err)
 {
@@ -83,9 +95,9 @@ enum ddb_code local_writing_store(struct local_writing *writing, const struct lo
 	job->counters.bytes += meta->size - (uint64_t)old_size;
 	job->counted = true;
 	enum ddb_code code = local_item_write(job->txn, writing->key, meta, item->body, item->length, err);
-	if (code || old->found)
-		return code;
-	return local_place_enter(job, writing->key, NULL, err);
+	if (!code && !old->found)
+		code = local_place_enter(job, writing->key, NULL, err);
+	return code ? code : change_entries(writing, &item->value, meta, err);
 }
 
 enum ddb_code local_writing_put(struct local_writing *writing, const struct local_item *item,
@@ -120,10 +132,23 @@ enum ddb_code local_writing_remove(struct local_writing *writing, struct ddb_err
 	job->counters.bytes -= writing->old.meta.size;
 	job->counted = true;
 	enum ddb_code code = store_delete(job->txn, key->bytes, key->length, NULL, err);
-	return code ? code : local_place_leave(job, key, err);
+	if (!code)
+		code = local_place_leave(job, key, err);
+	return code ? code : change_entries(writing, NULL, NULL, err);
 }
 
 /* ---- What is answered ---- */
+
+static enum ddb_code answer_collection(
+	const struct local_writing *writing, struct ddb_write_answer *answer, struct ddb_error *err)
+{
+	const struct local_table *table = writing->job->table;
+	const struct ddb_definition *definition = table->table->definition;
+	answer->has_collection = local_has_indexes(table) && definition->indexes[0].local;
+	if (!answer->has_collection)
+		return DDB_OK;
+	return local_collection_bytes(writing->job->txn, table, writing->key, &answer->collection_bytes, err);
+}
 
 enum ddb_code local_writing_answer(
 	struct local_writing *writing, const struct ddb_value *attributes, struct ddb_error *err)
@@ -134,6 +159,8 @@ enum ddb_code local_writing_answer(
 	struct ddb_write_answer answer = {.has_attributes = attributes && attributes->count > 0};
 	enum ddb_code code = local_consumed_report(terms->arena, writing->job->table->table->definition,
 		&writing->consumed, &answer.capacity, err);
+	if (!code)
+		code = answer_collection(writing, &answer, err);
 	if (!code && answer.has_attributes)
 		code = ddb_value_copy(terms->arena, attributes, &answer.attributes, err);
 	if (!code)
