@@ -230,7 +230,7 @@ static void refuses_expressions(void **state)
 	} refused[] = {
 		{"SET m.x = :v", "{':v':1}",
 			"The document path provided in the update expression is invalid for update"},
-		{"SET n = missing + :v", "{':v':1}",
+		{"SET n = nowhere + :v", "{':v':1}",
 			"The provided expression refers to an attribute that does not exist in the item"},
 		{"SET n = t + :v", "{':v':1}",
 			"An operand in the update expression has an incorrect data type"},
