@@ -279,22 +279,21 @@ enum ddb_select {
 
 struct ddb_query {
 	const char *table;
-	const char *index;                  /* or NULL */
-	const struct ddb_key_range *range;  /* of the table's or the index's key; NULL: as `partition` says */
-	const struct ddb_predicate *filter; /* or NULL */
+	const char *index;                     /* or NULL */
+	const struct ddb_key_range *range;     /* of the table's or the index's key; NULL: Scan */
+	const struct ddb_predicate *filter;    /* or NULL */
 	const struct ddb_selection *selection; /* or NULL */
 	enum ddb_select select;
 	bool consistent;
-	const struct ddb_value *partition; /* the partition key's value; NULL: Scan */
-	struct ddb_bound lower, upper;     /* of the sort key; only with a partition */
-	bool backward;                     /* only with a partition */
-	bool keys_only; /* entries hold key attributes and meta; bounds below count them as whole items all
-			   the same */
-	uint32_t limit; /* entries; 0: only the page bounds it */
-	uint32_t page_bytes; /* in DynamoDB's counting; 0: 1 MiB. The first entry always comes */
-	const struct ddb_value
-		*start;    /* ExclusiveStartKey: a map of the key attributes, need not exist; or NULL */
-	bool skip_damaged; /* leave out what cannot be read, and count it, instead of failing */
+	bool backward; /* only with a range */
+	/* Entries hold key attributes (of an index: its own and the table's) and meta; the bounds below count
+	 * them as whole items all the same. Not with a selection. */
+	bool keys_only;
+	uint32_t limit;      /* items examined; 0: only the page bounds it */
+	uint32_t page_bytes; /* examined, in DynamoDB's counting; 0: 1 MiB. The first item always comes */
+	/* ExclusiveStartKey: a map of the table's key attributes and the index's, need not exist; or NULL. */
+	const struct ddb_value *start;
+	bool skip_damaged;          /* leave out what cannot be read, and count it, instead of failing */
 	uint32_t segment, segments; /* of a parallel Scan; segments 0: the whole */
 };
 

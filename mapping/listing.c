@@ -235,11 +235,12 @@ static int items(struct map_fill *fill, struct ddb_error *err)
 	const struct map_place *place = &fill->place;
 	bool range = place->kind == MAP_PARTITION;
 	struct ddb_query query = {.table = place->table->name, .keys_only = true, .skip_damaged = true};
+	struct ddb_key_range whole = {.partition = place->hash};
 	struct ddb_value value, start;
 	struct ddb_page page;
 	query.limit = room(fill);
 	query.page_bytes = UINT32_MAX;
-	query.partition = range ? &place->hash : NULL;
+	query.range = range ? &whole : NULL;
 	if (fill->mark.bytes) {
 		if (!marked_value(fill, true, range, &value))
 			return 0;

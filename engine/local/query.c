@@ -117,16 +117,21 @@ static enum ddb_code start_key(struct local_engine *engine, const struct local_t
 
 /* ---- The range of a Query ---- */
 
-static enum ddb_code bound_place(struct local_engine *engine, const struct local_table *table,
-	const struct ddb_query *query, const struct ddb_bound *bound, bool behind, struct place *ret,
+static enum ddb_code unsupported(struct ddb_error *err)
+{
+	return ddb_fail(err, DDB_VALIDATION, "Query key condition not supported");
+}
+
+/* The place of a sort key; `behind`: of the first one after it. */
+static enum ddb_code sort_place(struct local_engine *engine, const struct local_table *table,
+	const struct ddb_key_range *range, const struct ddb_value *value, bool behind, struct place *ret,
 	struct ddb_error *err)
 {
 	struct local_key key;
-	enum ddb_code code =
-		local_key_value_check(&table->table->definition->range, true, &bound->value, err);
+	enum ddb_code code = local_key_value_check(&table->table->definition->range, true, value, err);
 	if (code)
 		return code;
-	local_key_make(engine->store, table->space, query->partition, &bound->value, &key);
+	local_key_make(engine->store, table->space, &range->partition, value, &key);
 	if (behind)
 		place_behind(ret, key.bytes, key.length);
 	else
@@ -134,28 +139,84 @@ static enum ddb_code bound_place(struct local_engine *engine, const struct local
 	return DDB_OK;
 }
 
+static void raise_start(struct range *range, const struct place *place)
+{
+	if (place_compare(&range->from, place->bytes, place->length) < 0)
+		range->from = *place;
+}
+
+static void lower_end(struct range *range, const struct place *place)
+{
+	if (place_compare(&range->to, place->bytes, place->length) > 0)
+		range->to = *place;
+}
+
+static enum ddb_code narrow_to_begin(struct local_engine *engine, const struct local_table *table,
+	const struct ddb_key_range *asked, struct range *range, struct ddb_error *err)
+{
+	struct place first, end;
+	enum ddb_code code = asked->begins_with.type == DDB_N ? unsupported(err) : DDB_OK;
+	if (!code)
+		code = sort_place(engine, table, asked, &asked->begins_with, false, &first, err);
+	if (code)
+		return code;
+	end.length = local_key_after_prefix(first.bytes, first.length, end.bytes);
+	raise_start(range, &first);
+	lower_end(range, &end);
+	return DDB_OK;
+}
+
+/* Both ends; `inclusive` of both. */
+static enum ddb_code narrow(struct local_engine *engine, const struct local_table *table,
+	const struct ddb_key_range *asked, const struct ddb_bound *lower, const struct ddb_bound *upper,
+	struct range *range, struct ddb_error *err)
+{
+	struct place place;
+	enum ddb_code code = DDB_OK;
+	if (lower->given) {
+		code = sort_place(engine, table, asked, &lower->value, !lower->inclusive, &place, err);
+		if (!code)
+			raise_start(range, &place);
+	}
+	if (!code && upper->given) {
+		code = sort_place(engine, table, asked, &upper->value, upper->inclusive, &place, err);
+		if (!code)
+			lower_end(range, &place);
+	}
+	return code;
+}
+
+static enum ddb_code narrow_range(struct local_engine *engine, const struct local_table *table,
+	const struct ddb_key_range *asked, struct range *range, struct ddb_error *err)
+{
+	bool bounded = asked->lower.given || asked->upper.given || asked->has_begins_with;
+	if (asked->prefix_count > 1 || (asked->prefix_count && bounded))
+		return unsupported(err);
+	if (asked->prefix_count) {
+		const struct ddb_bound only = {true, true, asked->prefix[0]};
+		return narrow(engine, table, asked, &only, &only, range, err);
+	}
+	enum ddb_code code = narrow(engine, table, asked, &asked->lower, &asked->upper, range, err);
+	if (!code && asked->has_begins_with)
+		code = narrow_to_begin(engine, table, asked, range, err);
+	return code;
+}
+
 static enum ddb_code query_bounds(struct local_engine *engine, const struct local_table *table,
-	const struct ddb_query *query, struct range *ret, struct ddb_error *err)
+	const struct ddb_key_range *asked, struct range *ret, struct ddb_error *err)
 {
 	struct local_key whole;
-	local_key_make(engine->store, table->space, query->partition, NULL, &whole);
+	local_key_make(engine->store, table->space, &asked->partition, NULL, &whole);
 	if (!local_is_composite(table->table)) {
-		if (query->lower.given || query->upper.given)
-			return ddb_fail(err, DDB_VALIDATION, "Query key condition not supported");
+		if (asked->lower.given || asked->upper.given || asked->has_begins_with || asked->prefix_count)
+			return unsupported(err);
 		place_set(&ret->from, whole.bytes, whole.length);
 		place_behind(&ret->to, whole.bytes, whole.length);
 		return DDB_OK;
 	}
 	place_behind(&ret->from, whole.bytes, whole.length); /* behind the header */
 	ret->to.length = local_key_after_prefix(whole.bytes, whole.length, ret->to.bytes);
-	enum ddb_code code = DDB_OK;
-	if (query->lower.given)
-		code = bound_place(
-			engine, table, query, &query->lower, !query->lower.inclusive, &ret->from, err);
-	if (!code && query->upper.given)
-		code = bound_place(
-			engine, table, query, &query->upper, query->upper.inclusive, &ret->to, err);
-	return code;
+	return narrow_range(engine, table, asked, ret, err);
 }
 
 static enum ddb_code query_start(struct local_engine *engine, const struct local_table *table,
@@ -167,7 +228,7 @@ static enum ddb_code query_start(struct local_engine *engine, const struct local
 	enum ddb_code code = start_key(engine, table, query, &start, err);
 	if (code)
 		return code;
-	if (!ddb_value_equal(&start.hash, query->partition))
+	if (!ddb_value_equal(&start.hash, &query->range->partition))
 		return invalid_start(err, "outside query boundaries based on provided conditions");
 	if (place_compare(&range->from, start.bytes, start.length) > 0 ||
 		place_compare(&range->to, start.bytes, start.length) <= 0)
@@ -186,9 +247,9 @@ static enum ddb_code query_range(struct local_engine *engine, const struct local
 	const struct ddb_definition *definition;
 	enum ddb_code code = local_definition(table->table, &definition, err);
 	if (!code)
-		code = local_key_value_check(&definition->hash, false, query->partition, err);
+		code = local_key_value_check(&definition->hash, false, &query->range->partition, err);
 	if (!code)
-		code = query_bounds(engine, table, query, ret, err);
+		code = query_bounds(engine, table, query->range, ret, err);
 	if (!code && query->start)
 		code = query_start(engine, table, query, ret, err);
 	return code;
@@ -213,7 +274,7 @@ static enum ddb_code check_segment(const struct ddb_query *query, struct ddb_err
 		return ddb_fail(err, DDB_VALIDATION,
 			"The TotalSegments parameter is required but was not present in the request when "
 			"Segment parameter is present");
-	if (query->lower.given || query->upper.given || query->backward)
+	if (query->backward)
 		return ddb_fail(err, DDB_VALIDATION, "Query key condition not supported");
 	return DDB_OK;
 }
@@ -540,8 +601,8 @@ static enum ddb_code walk_page(struct local_engine *engine, const struct local_t
 	struct store_txn *view;
 	walk_init(&walk, table, request->query, range);
 	enum ddb_code code = DDB_OK;
-	if (request->query->keys_only && request->query->partition) /* known from the start */
-		code = enter_partition(&walk, range->from.bytes, request->query->partition, err);
+	if (request->query->keys_only && request->query->range) /* known from the start */
+		code = enter_partition(&walk, range->from.bytes, &request->query->range->partition, err);
 	if (!code)
 		code = store_view(engine->store, &view, err);
 	if (!code) {
@@ -560,12 +621,12 @@ static enum ddb_code query_attempt(
 	struct page_request *request = context;
 	const struct ddb_query *query = request->query;
 	struct range range;
-	if (!query->partition && table->table->provisional == DDB_PROVISIONAL) {
+	if (!query->range && table->table->provisional == DDB_PROVISIONAL) {
 		*request->ret = (struct ddb_page){0}; /* no key yet, so no items */
 		return DDB_OK;
 	}
-	enum ddb_code code = query->partition ? query_range(engine, table, query, &range, err)
-					      : scan_range(engine, table, query, &range, err);
+	enum ddb_code code = query->range ? query_range(engine, table, query, &range, err)
+					  : scan_range(engine, table, query, &range, err);
 	return code ? code : walk_page(engine, table, &range, request, err);
 }
 

@@ -242,7 +242,7 @@ static const enum ddb_select *when_selecting(const enum ddb_select *select)
 static enum ddb_code query(struct ddb_engine *e, struct ddb_arena *arena, const struct ddb_query *request,
 	struct ddb_page *ret, struct ddb_error *err)
 {
-	const struct ddb_value *partition = request->range ? &request->range->partition : request->partition;
+	const struct ddb_value *partition = request->range ? &request->range->partition : NULL;
 	return FORWARD(e, query, (INNER(e), arena, request, ret, err),
 		.operation = partition ? "Query" : "Scan", .table = request->table, .index = request->index,
 		.partition = partition, .keys_only = when(&request->keys_only),

@@ -323,6 +323,9 @@ HELPER struct ddb_page query(struct fixture *fixture, struct ddb_query request)
 	return page;
 }
 
+/* The range that is a whole partition, or with more members (.lower = …) a part of it. */
+#define PARTITION(...) (&(struct ddb_key_range){.partition = __VA_ARGS__})
+
 HELPER struct ddb_table_counts counts(struct fixture *fixture, const char *table)
 {
 	struct ddb_table_counts result;

@@ -521,7 +521,7 @@ static void lists_partitions(void **state)
 	/* The partition after which to go on may be gone. */
 	struct ddb_value gone = all.partitions[20].key;
 	struct ddb_page items =
-		query(f, (struct ddb_query){.table = "Orders", .partition = &gone, .keys_only = true});
+		query(f, (struct ddb_query){.table = "Orders", .range = PARTITION(gone), .keys_only = true});
 	assert_int_equal(items.count, 2);
 	for (size_t i = 0; i < items.count; i++)
 		assert_true(delete (f, "Orders", items.entries[i].item));
@@ -699,7 +699,7 @@ static void model_compare(struct model *model)
 		snprintf(name, sizeof name, "hash%u", h);
 		struct ddb_value partition = ddb_string(name, strlen(name));
 		struct ddb_page page =
-			query(f, (struct ddb_query){.table = "Model", .partition = &partition});
+			query(f, (struct ddb_query){.table = "Model", .range = PARTITION(partition)});
 		size_t at = 0;
 		for (unsigned r = 0; r < MODEL_RANGES; r++) {
 			struct model_item *item = &model->items[h][r];

@@ -22,7 +22,7 @@ static enum ddb_code find(struct fixture *f, const char *table, const char *key,
 static struct ddb_page all_of(struct fixture *f, const char *table, const char *key)
 {
 	struct ddb_value value = text_value(&f->arena, key);
-	return query(f, (struct ddb_query){.table = table, .partition = &value});
+	return query(f, (struct ddb_query){.table = table, .range = PARTITION(value)});
 }
 
 static void moves_items_and_header(void **state)

@@ -77,20 +77,21 @@ static void orders_numbers_and_obeys_bounds(void **state)
 		for (int last = -1; last < NUMBERS; last++) {
 			for (unsigned options = 0; options < 8; options++) {
 				bool backward = options & 1;
+				struct ddb_key_range range = {.partition = partition};
 				struct ddb_query request = {
-					.table = "Numbers", .partition = &partition, .backward = backward};
+					.table = "Numbers", .range = &range, .backward = backward};
 				int low = 0, high = NUMBERS - 1;
 				char text[32];
 				if (first >= 0) {
 					snprintf(text, sizeof text, "N:%s", numbers[first]);
-					request.lower = (struct ddb_bound){.given = true,
+					range.lower = (struct ddb_bound){.given = true,
 						.inclusive = options & 2,
 						.value = text_value(&f->arena, text)};
 					low = options & 2 ? first : first + 1;
 				}
 				if (last >= 0) {
 					snprintf(text, sizeof text, "N:%s", numbers[last]);
-					request.upper = (struct ddb_bound){.given = true,
+					range.upper = (struct ddb_bound){.given = true,
 						.inclusive = options & 4,
 						.value = text_value(&f->arena, text)};
 					high = options & 4 ? last : last - 1;
@@ -116,7 +117,7 @@ static void pages_of_every_size(void **state)
 	for (uint32_t limit = 0; limit <= NUMBERS + 1; limit++) {
 		for (unsigned options = 0; options < 4; options++) {
 			struct ddb_query request = {.table = "Numbers",
-				.partition = &partition,
+				.range = PARTITION(partition),
 				.limit = limit,
 				.backward = options & 1,
 				.keys_only = options & 2};
@@ -125,8 +126,8 @@ static void pages_of_every_size(void **state)
 			assert_int_equal(all.entries[0].item.count, options & 2 ? 2 : 3);
 		}
 	}
-	struct ddb_page exact =
-		query(f, (struct ddb_query){.table = "Numbers", .partition = &partition, .limit = NUMBERS});
+	struct ddb_page exact = query(
+		f, (struct ddb_query){.table = "Numbers", .range = PARTITION(partition), .limit = NUMBERS});
 	assert_false(exact.more);
 }
 
@@ -135,7 +136,7 @@ static void starts_anywhere(void **state)
 	F;
 	fill_numbers(f);
 	struct ddb_value partition = ddb_string("p", 1), start = MAP("pk=S:p", "sk=N:10.2");
-	struct ddb_query request = {.table = "Numbers", .partition = &partition, .start = &start};
+	struct ddb_query request = {.table = "Numbers", .range = PARTITION(partition), .start = &start};
 	struct ddb_page page = query(f, request);
 	assert_numbers(&page, 15, NUMBERS - 1, false); /* from 10.5 on */
 }
@@ -158,7 +159,7 @@ static void orders_long_strings(void **state)
 	assert_ok(f, OP(f->engine, put_many, &request, &done, &f->err));
 	for (unsigned options = 0; options < 4; options++) {
 		struct ddb_page all = collect(f, (struct ddb_query){.table = "Long",
-							 .partition = &partition,
+							 .range = PARTITION(partition),
 							 .backward = options & 1,
 							 .keys_only = options & 2,
 							 .limit = 700});
@@ -169,10 +170,10 @@ static void orders_long_strings(void **state)
 		}
 	}
 	struct ddb_value bound = *ddb_map_get(&items[1], "sk", 2); /* …1009 */
-	struct ddb_page page = query(f, (struct ddb_query){.table = "Long",
-						.partition = &partition,
-						.limit = 1,
-						.lower = {.given = true, .value = bound}});
+	struct ddb_page page =
+		query(f, (struct ddb_query){.table = "Long",
+				 .range = PARTITION(partition, .lower = {.given = true, .value = bound}),
+				 .limit = 1});
 	assert_string_equal(sort_text(f, &page, 0) + SHARED, "101");
 	assert_true(page.more);
 }
@@ -193,16 +194,15 @@ static void orders_bytes_raw(void **state)
 	struct ddb_value zero = MAP("pk=S:p");
 	zero = with(&f->arena, &zero, "sk", ddb_binary("\0", 1));
 	put(f, "Bytes", zero);
-	struct ddb_page page = query(f, (struct ddb_query){.table = "Bytes", .partition = &partition});
+	struct ddb_page page = query(f, (struct ddb_query){.table = "Bytes", .range = PARTITION(partition)});
 	assert_int_equal(page.count, count + 1);
 	for (size_t i = 0; i < count; i++)
 		assert_string_equal(sort_text(f, &page, i + 1), keys[i]);
 	struct ddb_bound upper = {.given = true, .value = ddb_binary("\xff\xff", 2)};
 	page = query(f, (struct ddb_query){.table = "Bytes",
-				.partition = &partition,
+				.range = PARTITION(partition, .upper = upper),
 				.backward = true,
-				.limit = 1,
-				.upper = upper});
+				.limit = 1});
 	assert_string_equal(sort_text(f, &page, 0), "\xff\x01");
 }
 
@@ -217,7 +217,7 @@ static void pages_of_a_mebibyte(void **state)
 		struct ddb_value item = MAP("pk=S:p", key);
 		put(f, "Large", with(&f->arena, &item, "t", text));
 	}
-	struct ddb_query request = {.table = "Large", .partition = &partition};
+	struct ddb_query request = {.table = "Large", .range = PARTITION(partition)};
 	struct ddb_page page = query(f, request);
 	assert_int_equal(page.count, 3); /* four are above 1,048,576 bytes */
 	assert_true(page.more);
@@ -245,18 +245,19 @@ static void queries_simple_tables(void **state)
 	struct ddb_page page;
 	create(f, "Simple", "pk:S");
 	put(f, "Simple", MAP("pk=S:a", "x=S:y"));
-	assert_int_equal(query(f, (struct ddb_query){.table = "Simple", .partition = &key}).count, 1);
+	assert_int_equal(query(f, (struct ddb_query){.table = "Simple", .range = PARTITION(key)}).count, 1);
 	assert_int_equal(
-		query(f, (struct ddb_query){.table = "Simple", .partition = &key, .backward = true}).count,
+		query(f, (struct ddb_query){.table = "Simple", .range = PARTITION(key), .backward = true})
+			.count,
 		1);
-	page = query(f, (struct ddb_query){.table = "Simple", .partition = &key, .keys_only = true});
+	page = query(f, (struct ddb_query){.table = "Simple", .range = PARTITION(key), .keys_only = true});
 	assert_true(page.count == 1 && ddb_value_equal(&page.entries[0].item, &start));
-	assert_int_equal(query(f, (struct ddb_query){.table = "Simple", .partition = &none}).count, 0);
-	struct ddb_query request = {.table = "Simple", .partition = &key, .start = &start};
+	assert_int_equal(query(f, (struct ddb_query){.table = "Simple", .range = PARTITION(none)}).count, 0);
+	struct ddb_query request = {.table = "Simple", .range = PARTITION(key), .start = &start};
 	assert_refused(f, OP(f->engine, query, &f->arena, &request, &page, &f->err), DDB_VALIDATION,
 		"The provided starting key is invalid");
 	request = (struct ddb_query){
-		.table = "Simple", .partition = &key, .lower = {.given = true, .value = none}};
+		.table = "Simple", .range = PARTITION(key, .lower = {.given = true, .value = none})};
 	assert_code(f, OP(f->engine, query, &f->arena, &request, &page, &f->err), DDB_VALIDATION);
 }
 
@@ -372,28 +373,29 @@ static void refuses_starts_and_segments(void **state)
 		struct ddb_query request;
 		const char *text;
 	} cases[] = {
-		{{.partition = &partition, .start = &bad}, "The provided starting key is invalid: The "
-							   "provided key element does not match the schema"},
+		{{.range = PARTITION(partition), .start = &bad},
+			"The provided starting key is invalid: The "
+			"provided key element does not match the schema"},
 		{{.start = &bad}, "The provided starting key is invalid: The provided key element does not "
 				  "match the schema"},
-		{{.partition = &partition, .start = &outside},
+		{{.range = PARTITION(partition), .start = &outside},
 			"The provided starting key is outside query boundaries based on provided conditions"},
-		{{.partition = &partition,
-			 .start = &inside,
-			 .lower = {.given = true, .inclusive = true, .value = int_value(&f->arena, 6)}},
+		{{.range = PARTITION(partition,
+			  .lower = {.given = true, .inclusive = true, .value = int_value(&f->arena, 6)}),
+			 .start = &inside},
 			"The provided starting key does not match the range key predicate"},
-		{{.partition = &partition,
+		{{.range = PARTITION(partition, .upper = {.given = true, .value = int_value(&f->arena, 5)}),
 			 .start = &inside,
-			 .backward = true,
-			 .upper = {.given = true, .value = int_value(&f->arena, 5)}},
+			 .backward = true},
 			"The provided starting key does not match the range key predicate"},
-		{{.partition = &partition, .lower = {.given = true, .value = ddb_string("x", 1)}},
+		{{.range = PARTITION(partition, .lower = {.given = true, .value = ddb_string("x", 1)})},
 			"One or more parameter values were invalid: Condition parameter type does not match "
 			"schema "
 			"type"},
-		{{.partition = &inside}, "One or more parameter values were invalid: Condition parameter "
-					 "type does not match schema "
-					 "type"},
+		{{.range = PARTITION(inside)},
+			"One or more parameter values were invalid: Condition parameter "
+			"type does not match schema "
+			"type"},
 		{{.segment = 2, .segments = 2},
 			"The Segment parameter is zero-based and must be less than parameter TotalSegments: "
 			"Segment: 2 is not less than TotalSegments: 2"},

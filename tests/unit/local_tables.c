@@ -215,8 +215,8 @@ static void kindless_holds_nothing(void **state)
 			&f->err),
 		DDB_VALIDATION);
 	assert_code(f,
-		OP(f->engine, query, &f->arena, &(struct ddb_query){.table = "New", .partition = &value},
-			&page, &f->err),
+		OP(f->engine, query, &f->arena,
+			&(struct ddb_query){.table = "New", .range = PARTITION(value)}, &page, &f->err),
 		DDB_VALIDATION);
 	assert_int_equal(query(f, (struct ddb_query){.table = "New"}).count, 0);
 	assert_ok(f, OP(f->engine, list_partitions, &f->arena, &(struct ddb_list_partitions){.table = "New"},
@@ -332,7 +332,7 @@ static void defines_composite_with_its_partitions(void **state)
 	assert_ok(f, OP(f->engine, get_partition, "New", NULL, &key, &after, &f->err));
 	assert_int_equal(before.serial, after.serial);
 	assert_true(before.mtime_ns == after.mtime_ns);
-	struct ddb_page page = query(f, (struct ddb_query){.table = "New", .partition = &key});
+	struct ddb_page page = query(f, (struct ddb_query){.table = "New", .range = PARTITION(key)});
 	assert_int_equal(page.count, 2);
 	assert_string_equal(text_of(&f->arena, &page.entries[0].item, "sk"), "-2");
 	assert_int_equal(put(f, "New", MAP("pk=S:c", "sk=N:1")).meta.serial, 6);

@@ -100,8 +100,8 @@ static void *read_items(void *context)
 	struct worker *worker = context;
 	struct ddb_engine *engine = engine_of(worker);
 	for (unsigned i = 0; i < LOOKS && !worker->failure && worker->shared->writing; i++) {
-		struct ddb_value hash = ddb_string("1", 1);
-		struct ddb_query query = {.table = "Busy", .partition = &hash}, scan = {.table = "Busy"};
+		struct ddb_key_range range = {.partition = ddb_string("1", 1)};
+		struct ddb_query query = {.table = "Busy", .range = &range}, scan = {.table = "Busy"};
 		struct ddb_list_partitions list = {.table = "Busy", .limit = 100};
 		struct ddb_partitions partitions;
 		struct ddb_table *table;

@@ -566,7 +566,8 @@ static void test_queries(void **state)
 {
 	(void)state;
 	const struct ddb_value partition = ddb_string("a", 1);
-	struct ddb_query query = {.table = "T", .partition = &partition, .backward = true, .keys_only = true};
+	const struct ddb_key_range range = {.partition = partition};
+	struct ddb_query query = {.table = "T", .range = &range, .backward = true, .keys_only = true};
 	struct ddb_page page;
 	assert_int_equal(CALL(query, NULL, &query, &page, &traced.err), DDB_OK);
 	assert_int_equal(page.count, 2);
