@@ -241,6 +241,7 @@ static const struct ddb_engine_ops local_ops = {
 	.set_mtime = local_set_mtime,
 	.query = local_query,
 	.batch_write = local_batch_write,
+	.batch_get = local_batch_get,
 	.list_partitions = local_list_partitions,
 	.get_partition = local_get_partition,
 	.find_alias = local_find_alias,

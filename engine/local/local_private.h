@@ -133,6 +133,8 @@ enum ddb_code local_move_partition(
 enum ddb_code local_set_mtime(struct ddb_engine *, const struct ddb_set_mtime *, struct ddb_error *);
 enum ddb_code local_query(struct ddb_engine *, struct ddb_arena *, const struct ddb_query *,
 	struct ddb_page *, struct ddb_error *);
+enum ddb_code local_batch_get(struct ddb_engine *, struct ddb_arena *, const struct ddb_batch_get *, size_t,
+	struct ddb_batch_get_result *, struct ddb_error *);
 
 enum ddb_code local_list_partitions(struct ddb_engine *, struct ddb_arena *,
 	const struct ddb_list_partitions *, struct ddb_partitions *, struct ddb_error *);

@@ -255,7 +255,7 @@ static void queries_simple_tables(void **state)
 	assert_int_equal(query(f, (struct ddb_query){.table = "Simple", .range = PARTITION(none)}).count, 0);
 	struct ddb_query request = {.table = "Simple", .range = PARTITION(key), .start = &start};
 	assert_refused(f, OP(f->engine, query, &f->arena, &request, &page, &f->err), DDB_VALIDATION,
-		"The provided starting key is invalid");
+		"The query can return at most one row and cannot be restarted");
 	request = (struct ddb_query){
 		.table = "Simple", .range = PARTITION(key, .lower = {.given = true, .value = none})};
 	assert_code(f, OP(f->engine, query, &f->arena, &request, &page, &f->err), DDB_VALIDATION);
