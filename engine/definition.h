@@ -86,6 +86,9 @@ struct ddb_definition {
  */
 DDB_MUST_CHECK enum ddb_code ddb_definition_from_json(
 	const struct ddb_value *json, struct ddb_definition **ret, struct ddb_error *err);
+/* The same for a request of the API: only the service's form, and what is not known is passed over. */
+DDB_MUST_CHECK enum ddb_code ddb_definition_from_request(
+	const struct ddb_value *json, struct ddb_definition **ret, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code ddb_definition_read(
 	const char *text, size_t length, struct ddb_definition **ret, struct ddb_error *err);
 /* Only the key, PAY_PER_REQUEST, nothing else. `range` may be NULL. Names are copied. */

@@ -24,12 +24,12 @@ struct rules {
 	struct ddb_error *err;
 };
 
-static bool same_text(const struct draft_text *a, const struct draft_text *b)
+static bool same_text(const struct member_text *a, const struct member_text *b)
 {
 	return a->length == b->length && !memcmp(a->bytes, b->bytes, a->length);
 }
 
-static enum ddb_code keep_text(struct rules *rules, const struct draft_text *text, const char **ret)
+static enum ddb_code keep_text(struct rules *rules, const struct member_text *text, const char **ret)
 {
 	*ret = ddb_arena_copy(&rules->definition->arena, text->bytes, text->length);
 	return *ret ? DDB_OK : ddb_fail_memory(rules->err);
@@ -65,7 +65,7 @@ static enum ddb_code set_billing(struct rules *rules)
 	const struct draft_table *draft = rules->draft;
 	bool provisioned = draft->throughput.given;
 	if (draft->billing.bytes)
-		provisioned = draft_word_value(draft_billings, &draft->billing);
+		provisioned = member_word_value(draft_billings, &draft->billing);
 	rules->definition->provisioned = provisioned;
 	if (!provisioned && draft->throughput.given)
 		return ddb_fail(rules->err, DDB_VALIDATION,
@@ -83,7 +83,7 @@ static enum ddb_code set_billing(struct rules *rules)
 /* ---- Keys ---- */
 
 static const struct draft_attribute *find_attribute(
-	const struct draft_list *attributes, const struct draft_text *name)
+	const struct member_list *attributes, const struct member_text *name)
 {
 	const struct draft_attribute *all = attributes->elements;
 	for (uint32_t i = 0; i < attributes->count; i++)
@@ -109,14 +109,14 @@ static void add_name(struct ddb_buffer *out, const char *name, size_t length)
 	ddb_buffer_add(out, name, length);
 }
 
-static void add_attributes(struct ddb_buffer *out, const struct draft_list *attributes)
+static void add_attributes(struct ddb_buffer *out, const struct member_list *attributes)
 {
 	const struct draft_attribute *all = attributes->elements;
 	for (uint32_t i = 0; i < attributes->count && out->length < RULES_NAMES_SHOWN; i++)
 		add_name(out, all[i].name.bytes, all[i].name.length);
 }
 
-static enum ddb_code key_not_defined(struct rules *rules, const struct draft_list *key)
+static enum ddb_code key_not_defined(struct rules *rules, const struct member_list *key)
 {
 	DDB_BUFFER_AUTO struct ddb_buffer keys = {0}, attributes = {0};
 	ddb_buffer_init(&keys, 4096);
@@ -133,12 +133,12 @@ static enum ddb_code key_not_defined(struct rules *rules, const struct draft_lis
 }
 
 /* The order of roles: `most` HASH at first, then at most as many RANGE. */
-static enum ddb_code check_roles(struct rules *rules, const struct draft_list *key, unsigned most)
+static enum ddb_code check_roles(struct rules *rules, const struct member_list *key, unsigned most)
 {
 	const struct draft_key *elements = key->elements;
 	unsigned counts[] = {[DRAFT_HASH] = 0, [DRAFT_RANGE] = 0};
 	for (uint32_t i = 0; i < key->count; i++) {
-		int role = draft_word_value(draft_key_types, &elements[i].type);
+		int role = member_word_value(draft_key_types, &elements[i].type);
 		counts[role]++;
 		if (!i && role != DRAFT_HASH)
 			return ddb_fail(rules->err, DDB_VALIDATION,
@@ -152,21 +152,21 @@ static enum ddb_code check_roles(struct rules *rules, const struct draft_list *k
 		if (counts[role] > most)
 			return ddb_fail(rules->err, DDB_VALIDATION,
 				"Invalid KeySchema: More than %u %s key types", most,
-				draft_word_name(draft_key_types, role));
+				member_word_name(draft_key_types, role));
 	}
 	return DDB_OK;
 }
 
-static enum ddb_code check_distinct(struct rules *rules, const struct draft_list *key)
+static enum ddb_code check_distinct(struct rules *rules, const struct member_list *key)
 {
 	const struct draft_key *elements = key->elements;
 	for (uint32_t i = 0; i < key->count; i++)
 		for (uint32_t j = 0; j < i; j++) {
-			const struct draft_text *name = &elements[i].name;
+			const struct member_text *name = &elements[i].name;
 			if (!same_text(name, &elements[j].name))
 				continue;
 			if (key->count == 2 &&
-				draft_word_value(draft_key_types, &elements[1].type) == DRAFT_RANGE)
+				member_word_value(draft_key_types, &elements[1].type) == DRAFT_RANGE)
 				return ddb_fail(rules->err, DDB_VALIDATION,
 					"Both the Hash Key and the Range Key element in the KeySchema have "
 					"the same name");
@@ -181,13 +181,13 @@ static enum ddb_code take_key_attribute(
 	struct rules *rules, const struct draft_attribute *attribute, struct ddb_key_attribute *ret)
 {
 	ret->name_length = attribute->name.length;
-	ret->type = (enum ddb_type)draft_word_value(draft_attribute_types, &attribute->type);
+	ret->type = (enum ddb_type)member_word_value(draft_attribute_types, &attribute->type);
 	return keep_text(rules, &attribute->name, &ret->name);
 }
 
 /* A key schema into the key parts of *ret, whose other members it leaves alone. */
 static enum ddb_code take_key(
-	struct rules *rules, const struct draft_list *key, unsigned most, struct ddb_index_definition *ret)
+	struct rules *rules, const struct member_list *key, unsigned most, struct ddb_index_definition *ret)
 {
 	enum ddb_code code = check_roles(rules, key, most);
 	if (!code)
@@ -198,7 +198,7 @@ static enum ddb_code take_key(
 			find_attribute(&rules->draft->attributes, &elements[i].name);
 		if (!attribute)
 			return key_not_defined(rules, key);
-		bool hash = draft_word_value(draft_key_types, &elements[i].type) == DRAFT_HASH;
+		bool hash = member_word_value(draft_key_types, &elements[i].type) == DRAFT_HASH;
 		code = take_key_attribute(rules, attribute,
 			hash ? &ret->hash[ret->hash_count++] : &ret->range[ret->range_count++]);
 	}
@@ -225,7 +225,7 @@ static int compare_names(const void *a, const void *b)
 }
 
 static enum ddb_code take_projected_names(
-	struct rules *rules, const struct draft_list *names, struct ddb_index_definition *ret)
+	struct rules *rules, const struct member_list *names, struct ddb_index_definition *ret)
 {
 	if (names->count > RULES_PROJECTED_MAX)
 		return ddb_fail(rules->err, DDB_VALIDATION,
@@ -234,7 +234,7 @@ static enum ddb_code take_projected_names(
 	ret->include = ddb_arena_array(&rules->definition->arena, names->count, sizeof *ret->include);
 	if (!ret->include)
 		return ddb_fail_memory(rules->err);
-	const struct draft_text *texts = names->elements;
+	const struct member_text *texts = names->elements;
 	for (uint32_t i = 0; i < names->count; i++) {
 		enum ddb_code code = keep_text(rules, &texts[i], &ret->include[i]);
 		if (code)
@@ -254,14 +254,14 @@ static enum ddb_code take_projection(
 {
 	if (!draft->type.bytes)
 		return ddb_fail(rules->err, DDB_VALIDATION, INVALID "Unknown ProjectionType: null");
-	ret->projection = (enum ddb_projection)draft_word_value(draft_projections, &draft->type);
+	ret->projection = (enum ddb_projection)member_word_value(draft_projections, &draft->type);
 	if (ret->projection == DDB_PROJECT_INCLUDE && !draft->names.given)
 		return ddb_fail(rules->err, DDB_VALIDATION,
 			INVALID "ProjectionType is INCLUDE, but NonKeyAttributes is not specified");
 	if (ret->projection != DDB_PROJECT_INCLUDE && draft->names.given)
 		return ddb_fail(rules->err, DDB_VALIDATION,
 			INVALID "ProjectionType is %s, but NonKeyAttributes is specified",
-			draft_word_name(draft_projections, (int)ret->projection));
+			member_word_name(draft_projections, (int)ret->projection));
 	return ret->projection == DDB_PROJECT_INCLUDE ? take_projected_names(rules, &draft->names, ret)
 						      : DDB_OK;
 }
@@ -325,7 +325,7 @@ static int compare_indexes(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static enum ddb_code check_index_list(struct rules *rules, const struct draft_list *list, const char *name)
+static enum ddb_code check_index_list(struct rules *rules, const struct member_list *list, const char *name)
 {
 	if (list->given && !list->count)
 		return ddb_fail(rules->err, DDB_VALIDATION, INVALID "List of %s is empty", name);
@@ -355,7 +355,7 @@ static enum ddb_code check_indexes(struct rules *rules)
 
 static enum ddb_code set_indexes(struct rules *rules)
 {
-	const struct draft_list *locals = &rules->draft->locals, *globals = &rules->draft->globals;
+	const struct member_list *locals = &rules->draft->locals, *globals = &rules->draft->globals;
 	struct ddb_definition *definition = rules->definition;
 	enum ddb_code code = check_index_list(rules, locals, "LocalSecondaryIndexes");
 	if (!code)
@@ -415,19 +415,20 @@ static enum ddb_code set_stream(struct rules *rules)
 	const struct draft_stream *draft = &rules->draft->stream;
 	if (!draft->given)
 		return DDB_OK;
-	if (draft->enabled == DRAFT_UNSAID && !draft->view.bytes)
+	if (draft->enabled == MEMBER_UNSAID && !draft->view.bytes)
 		return ddb_fail(rules->err, DDB_VALIDATION,
 			"1 validation error detected: Value null at 'streamSpecification.streamEnabled' "
 			"failed to satisfy "
 			"constraint: Member must not be null");
-	if (draft->enabled == DRAFT_FALSE && draft->view.bytes)
+	if (draft->enabled == MEMBER_FALSE && draft->view.bytes)
 		return ddb_fail(rules->err, DDB_VALIDATION,
 			INVALID "StreamViewType cannot be specified when StreamEnabled is false");
-	if (draft->enabled == DRAFT_TRUE && !draft->view.bytes)
+	if (draft->enabled == MEMBER_TRUE && !draft->view.bytes)
 		return ddb_fail(rules->err, DDB_VALIDATION,
 			INVALID "StreamViewType must be specified when StreamEnabled is true");
 	if (draft->view.bytes)
-		rules->definition->stream = (enum ddb_stream_view)draft_word_value(draft_views, &draft->view);
+		rules->definition->stream =
+			(enum ddb_stream_view)member_word_value(draft_views, &draft->view);
 	return DDB_OK;
 }
 
@@ -436,15 +437,15 @@ static enum ddb_code set_sse(struct rules *rules)
 {
 	const struct draft_sse *draft = &rules->draft->sse;
 	struct ddb_definition *definition = rules->definition;
-	if (draft->enabled != DRAFT_UNSAID && draft->sse_enabled != DRAFT_UNSAID)
+	if (draft->enabled != MEMBER_UNSAID && draft->sse_enabled != MEMBER_UNSAID)
 		return ddb_fail(rules->err, DDB_VALIDATION,
 			INVALID
 			"Enabled and SSEEnabled are two names of one member; only one can be specified");
-	definition->sse_enabled = draft->enabled == DRAFT_TRUE || draft->sse_enabled == DRAFT_TRUE;
+	definition->sse_enabled = draft->enabled == MEMBER_TRUE || draft->sse_enabled == MEMBER_TRUE;
 	if (!definition->sse_enabled && (draft->type.bytes || draft->key.bytes))
 		return ddb_fail(rules->err, DDB_VALIDATION,
 			INVALID "SSEType and KMSMasterKeyId can only be specified when Enabled is true");
-	if (draft->type.bytes && draft_word_value(draft_sse_types, &draft->type) == 0) {
+	if (draft->type.bytes && member_word_value(draft_sse_types, &draft->type) == 0) {
 		if (draft->key.bytes)
 			return ddb_fail(rules->err, DDB_VALIDATION,
 				INVALID "KMSMasterKeyId can only be specified when SSEType is KMS");
@@ -456,7 +457,7 @@ static enum ddb_code set_sse(struct rules *rules)
 static enum ddb_code set_ttl(struct rules *rules)
 {
 	const struct draft_ttl *draft = &rules->draft->ttl;
-	if (!draft->given || draft->enabled == DRAFT_FALSE)
+	if (!draft->given || draft->enabled == MEMBER_FALSE)
 		return DDB_OK;
 	if (!draft->attribute.bytes)
 		return ddb_fail(rules->err, DDB_VALIDATION,
@@ -484,7 +485,7 @@ static enum ddb_code take_tag(struct rules *rules, const struct draft_tag *draft
 
 static enum ddb_code set_tags(struct rules *rules)
 {
-	const struct draft_list *draft = &rules->draft->tags;
+	const struct member_list *draft = &rules->draft->tags;
 	struct ddb_definition *definition = rules->definition;
 	if (!draft->count)
 		return DDB_OK;
@@ -509,9 +510,9 @@ static enum ddb_code set_tags(struct rules *rules)
 static enum ddb_code set_rest(struct rules *rules)
 {
 	const struct draft_table *draft = rules->draft;
-	rules->definition->deletion_protection = draft->deletion_protection == DRAFT_TRUE;
+	rules->definition->deletion_protection = draft->deletion_protection == MEMBER_TRUE;
 	if (draft->table_class.bytes)
-		rules->definition->infrequent_access = draft_word_value(draft_classes, &draft->table_class);
+		rules->definition->infrequent_access = member_word_value(draft_classes, &draft->table_class);
 	return DDB_OK;
 }
 

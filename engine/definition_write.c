@@ -74,7 +74,7 @@ void ddb_index_write_projection(const struct ddb_index_definition *index, struct
 {
 	open_member(json, "Projection", '{');
 	ddb_json_member_string(
-		json, "ProjectionType", draft_word_name(draft_projections, (int)index->projection));
+		json, "ProjectionType", member_word_name(draft_projections, (int)index->projection));
 	if (index->include_count)
 		open_member(json, "NonKeyAttributes", '[');
 	for (unsigned i = 0; i < index->include_count; i++)
@@ -90,7 +90,8 @@ void ddb_definition_write_stream(const struct ddb_definition *definition, struct
 		return;
 	open_member(json, "StreamSpecification", '{');
 	ddb_json_member_bool(json, "StreamEnabled", true);
-	ddb_json_member_string(json, "StreamViewType", draft_word_name(draft_views, (int)definition->stream));
+	ddb_json_member_string(
+		json, "StreamViewType", member_word_name(draft_views, (int)definition->stream));
 	ddb_json_close(json, '}');
 }
 
@@ -106,7 +107,7 @@ static void write_billing(const struct ddb_definition *definition, struct ddb_js
 {
 	if (!definition->provisioned)
 		return;
-	ddb_json_member_string(json, "BillingMode", draft_word_name(draft_billings, true));
+	ddb_json_member_string(json, "BillingMode", member_word_name(draft_billings, true));
 	write_throughput(&definition->throughput, json);
 }
 
@@ -185,7 +186,7 @@ void ddb_definition_write(const struct ddb_definition *definition, struct ddb_js
 	ddb_definition_write_stream(definition, json);
 	write_sse(definition, json);
 	if (definition->infrequent_access)
-		ddb_json_member_string(json, "TableClass", draft_word_name(draft_classes, true));
+		ddb_json_member_string(json, "TableClass", member_word_name(draft_classes, true));
 	if (definition->deletion_protection)
 		ddb_json_member_bool(json, "DeletionProtectionEnabled", true);
 	write_tags(definition, json);
