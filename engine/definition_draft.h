@@ -1,6 +1,7 @@
 /*
  * A definition as somebody wrote it, before the rules: every member given or not, texts as they stand. Its
- * rows (members.h) say which members there are. Private to definition*.c. A draft lives for one reading: it
+ * rows (members.h) say which members there are. Private to definition*.c and to
+ * requests that change a definition. A draft lives for one reading: it
  * points into the JSON tree and into an arena.
  */
 #ifndef DDB_DEFINITION_DRAFT_H
@@ -80,6 +81,9 @@ struct draft_resource { /* CloudFormation's */
 };
 
 extern const struct member_type draft_table_type, draft_resource_type;
+/* Parts that UpdateTable and TagResource have, too. */
+extern const struct member_type draft_attribute_type, draft_throughput_type, draft_global_type,
+	draft_stream_type, draft_sse_type, draft_tag_type;
 
 extern const struct member_word draft_attribute_types[], draft_key_types[], draft_projections[],
 	draft_billings[], draft_views[], draft_classes[], draft_sse_types[];

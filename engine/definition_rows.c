@@ -34,7 +34,7 @@ static const struct member_row attribute_rows[] = {
 	{ROW(MEMBER_TEXT, draft_attribute, "AttributeType", type), .required = true,
 		.words = draft_attribute_types},
 };
-static const struct member_type attribute_type = TYPE("AttributeDefinition", draft_attribute, attribute_rows);
+const struct member_type draft_attribute_type = TYPE("AttributeDefinition", draft_attribute, attribute_rows);
 
 static const struct member_row key_rows[] = {
 	{ROW(MEMBER_TEXT, draft_key, "AttributeName", name), .required = true, .least = 1,
@@ -47,7 +47,7 @@ static const struct member_row throughput_rows[] = {
 	{ROW(MEMBER_LONG, draft_throughput, "ReadCapacityUnits", read), .required = true, .least = 1},
 	{ROW(MEMBER_LONG, draft_throughput, "WriteCapacityUnits", write), .required = true, .least = 1},
 };
-static const struct member_type throughput_type =
+const struct member_type draft_throughput_type =
 	TYPE("ProvisionedThroughput", draft_throughput, throughput_rows);
 
 static const struct member_row projected_name = {
@@ -76,12 +76,12 @@ static const struct member_row global_rows[] = {
 		.type = &projection_type},
 	{ROW(MEMBER_LIST, draft_index, "KeySchema", key), .required = true, .least = 1,
 		.most = 2 * DDB_INDEX_KEY_PARTS_MAX, .type = &key_type},
-	{ROW(MEMBER_OBJECT, draft_index, "ProvisionedThroughput", throughput), .type = &throughput_type},
+	{ROW(MEMBER_OBJECT, draft_index, "ProvisionedThroughput", throughput), .type = &draft_throughput_type},
 	{.name = "OnDemandThroughput", .kind = MEMBER_IGNORED},
 	{.name = "WarmThroughput", .kind = MEMBER_IGNORED},
 	{.name = "ContributorInsightsSpecification", .kind = MEMBER_IGNORED},
 };
-static const struct member_type global_type = TYPE("GlobalSecondaryIndex", draft_index, global_rows);
+const struct member_type draft_global_type = TYPE("GlobalSecondaryIndex", draft_index, global_rows);
 
 static const char no_resource_policy[] =
 	"its permissions would not be granted or denied; use policies of the store";
@@ -91,7 +91,7 @@ static const struct member_row stream_rows[] = {
 	{ROW(MEMBER_TEXT, draft_stream, "StreamViewType", view), .words = draft_views},
 	{.name = "ResourcePolicy", .kind = MEMBER_UNSUPPORTED, .refusal = no_resource_policy},
 };
-static const struct member_type stream_type = TYPE("StreamSpecification", draft_stream, stream_rows);
+const struct member_type draft_stream_type = TYPE("StreamSpecification", draft_stream, stream_rows);
 
 static const struct member_row sse_rows[] = {
 	{ROW(MEMBER_FLAG, draft_sse, "Enabled", enabled)},
@@ -99,7 +99,7 @@ static const struct member_row sse_rows[] = {
 	{ROW(MEMBER_TEXT, draft_sse, "SSEType", type), .words = draft_sse_types},
 	{ROW(MEMBER_TEXT, draft_sse, "KMSMasterKeyId", key), .least = 1, .most = 2048},
 };
-static const struct member_type sse_type = TYPE("SSESpecification", draft_sse, sse_rows);
+const struct member_type draft_sse_type = TYPE("SSESpecification", draft_sse, sse_rows);
 
 static const struct member_row ttl_rows[] = {
 	{ROW(MEMBER_TEXT, draft_ttl, "AttributeName", attribute), .least = 1, .most = DDB_KEY_NAME_MAX},
@@ -112,27 +112,27 @@ static const struct member_row tag_rows[] = {
 		.pattern = MEMBER_TAG},
 	{ROW(MEMBER_TEXT, draft_tag, "Value", value), .required = true, .most = 256, .pattern = MEMBER_TAG},
 };
-static const struct member_type tag_type = TYPE("Tag", draft_tag, tag_rows);
+const struct member_type draft_tag_type = TYPE("Tag", draft_tag, tag_rows);
 
 static const struct member_row table_rows[] = {
 	{ROW(MEMBER_REFERENCE, draft_table, "TableName", name)},
 	{ROW(MEMBER_LIST, draft_table, "AttributeDefinitions", attributes), .required = true,
-		.type = &attribute_type},
+		.type = &draft_attribute_type},
 	{ROW(MEMBER_LIST, draft_table, "KeySchema", key), .required = true, .least = 1, .most = 2,
 		.type = &key_type},
 	{ROW(MEMBER_TEXT, draft_table, "BillingMode", billing), .words = draft_billings},
-	{ROW(MEMBER_OBJECT, draft_table, "ProvisionedThroughput", throughput), .type = &throughput_type},
+	{ROW(MEMBER_OBJECT, draft_table, "ProvisionedThroughput", throughput), .type = &draft_throughput_type},
 	{ROW(MEMBER_LIST, draft_table, "LocalSecondaryIndexes", locals), .most = DDB_LOCAL_INDEXES_MAX,
 		.type = &local_type,
 		.refusal = "Number of LocalSecondaryIndexes exceeds per-table limit of 5"},
 	{ROW(MEMBER_LIST, draft_table, "GlobalSecondaryIndexes", globals), .most = DDB_GLOBAL_INDEXES_MAX,
-		.type = &global_type,
+		.type = &draft_global_type,
 		.refusal = "GlobalSecondaryIndex count exceeds the per-table limit of 20"},
-	{ROW(MEMBER_OBJECT, draft_table, "StreamSpecification", stream), .type = &stream_type},
-	{ROW(MEMBER_OBJECT, draft_table, "SSESpecification", sse), .type = &sse_type},
+	{ROW(MEMBER_OBJECT, draft_table, "StreamSpecification", stream), .type = &draft_stream_type},
+	{ROW(MEMBER_OBJECT, draft_table, "SSESpecification", sse), .type = &draft_sse_type},
 	{ROW(MEMBER_TEXT, draft_table, "TableClass", table_class), .words = draft_classes},
 	{ROW(MEMBER_FLAG, draft_table, "DeletionProtectionEnabled", deletion_protection)},
-	{ROW(MEMBER_LIST, draft_table, "Tags", tags), .most = DDB_TAGS_MAX, .type = &tag_type,
+	{ROW(MEMBER_LIST, draft_table, "Tags", tags), .most = DDB_TAGS_MAX, .type = &draft_tag_type,
 		.refusal = "Number of Tags exceeds the per-table limit of 50"},
 	{ROW(MEMBER_OBJECT, draft_table, "TimeToLiveSpecification", ttl), .type = &ttl_type},
 	{.name = "OnDemandThroughput", .kind = MEMBER_IGNORED},

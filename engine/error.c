@@ -10,35 +10,48 @@
 #include <stdio.h>
 #include <string.h>
 
-#define INTERNAL_SERVER_ERROR                                                                                \
+#define DYNAMODB(name, status)                                                                               \
 	{                                                                                                    \
-		"InternalServerError", 500                                                                   \
+		name, status, "com.amazonaws.dynamodb.v20120810#", "message"                                 \
 	}
+#define SERVICE(name, status)                                                                                \
+	{                                                                                                    \
+		name, status, "com.amazon.coral.service#", "Message"                                         \
+	}
+#define VALIDATION                                                                                           \
+	{                                                                                                    \
+		"ValidationException", 400, "com.amazon.coral.validate#", "message"                          \
+	}
+#define INTERNAL_SERVER_ERROR DYNAMODB("InternalServerError", 500)
 
+/* clang-format off */
 static const struct ddb_error_row rows[DDB_CODES] = {
-	[DDB_OK] = {"", 200},
-	[DDB_VALIDATION] = {"ValidationException", 400},
-	[DDB_ITEM_TOO_LARGE] = {"ValidationException", 400},
-	[DDB_SERIALIZATION] = {"SerializationException", 400},
-	[DDB_CONDITIONAL_CHECK_FAILED] = {"ConditionalCheckFailedException", 400},
-	[DDB_TRANSACTION_CANCELED] = {"TransactionCanceledException", 400},
-	[DDB_TRANSACTION_CONFLICT] = {"TransactionConflictException", 400},
-	[DDB_RESOURCE_IN_USE] = {"ResourceInUseException", 400},
-	[DDB_RESOURCE_NOT_FOUND] = {"ResourceNotFoundException", 400},
-	[DDB_THROUGHPUT_EXCEEDED] = {"ProvisionedThroughputExceededException", 400},
-	[DDB_THROTTLING] = {"ThrottlingException", 400},
-	[DDB_REQUEST_LIMIT_EXCEEDED] = {"RequestLimitExceeded", 400},
-	[DDB_ACCESS_DENIED] = {"AccessDeniedException", 400},
-	[DDB_LIMIT_EXCEEDED] = {"LimitExceededException", 400},
-	[DDB_ITEM_COLLECTION_TOO_LARGE] = {"ItemCollectionSizeLimitExceededException", 400},
+	[DDB_OK] = {"", 200, "", ""},
+	[DDB_VALIDATION] = VALIDATION,
+	[DDB_ITEM_TOO_LARGE] = VALIDATION,
+	[DDB_SERIALIZATION] = SERVICE("SerializationException", 400),
+	[DDB_CONDITIONAL_CHECK_FAILED] = DYNAMODB("ConditionalCheckFailedException", 400),
+	[DDB_TRANSACTION_CANCELED] = DYNAMODB("TransactionCanceledException", 400),
+	[DDB_TRANSACTION_CONFLICT] = DYNAMODB("TransactionConflictException", 400),
+	[DDB_RESOURCE_IN_USE] = DYNAMODB("ResourceInUseException", 400),
+	[DDB_RESOURCE_NOT_FOUND] = DYNAMODB("ResourceNotFoundException", 400),
+	[DDB_THROUGHPUT_EXCEEDED] = DYNAMODB("ProvisionedThroughputExceededException", 400),
+	[DDB_THROTTLING] = DYNAMODB("ThrottlingException", 400),
+	[DDB_REQUEST_LIMIT_EXCEEDED] = DYNAMODB("RequestLimitExceeded", 400),
+	[DDB_ACCESS_DENIED] = SERVICE("AccessDeniedException", 400),
+	[DDB_LIMIT_EXCEEDED] = DYNAMODB("LimitExceededException", 400),
+	[DDB_ITEM_COLLECTION_TOO_LARGE] = DYNAMODB("ItemCollectionSizeLimitExceededException", 400),
+	[DDB_UNKNOWN_OPERATION] = SERVICE("UnknownOperationException", 400),
+	[DDB_REQUEST_TOO_LARGE] = SERVICE("RequestEntityTooLargeException", 413),
 	[DDB_INTERNAL] = INTERNAL_SERVER_ERROR,
 	[DDB_DAMAGED] = INTERNAL_SERVER_ERROR,
 	[DDB_STORE_FULL] = INTERNAL_SERVER_ERROR,
-	[DDB_STORE_READ_ONLY] = {"AccessDeniedException", 400},
+	[DDB_STORE_READ_ONLY] = SERVICE("AccessDeniedException", 400),
 	[DDB_NO_MEMORY] = INTERNAL_SERVER_ERROR,
 	[DDB_UNREACHABLE] = INTERNAL_SERVER_ERROR,
 	[DDB_TIMED_OUT] = INTERNAL_SERVER_ERROR,
 };
+/* clang-format on */
 
 const struct ddb_error_row *ddb_error_row(enum ddb_code code)
 {

@@ -22,6 +22,8 @@ enum ddb_code {
 	DDB_ACCESS_DENIED,
 	DDB_LIMIT_EXCEEDED,
 	DDB_ITEM_COLLECTION_TOO_LARGE,
+	DDB_UNKNOWN_OPERATION,
+	DDB_REQUEST_TOO_LARGE,
 	DDB_INTERNAL,
 	/* Not DynamoDB's: answered as InternalServerError over the API, but for the read-only disk. */
 	DDB_DAMAGED,         /* a record that fails its seal: never data */
@@ -40,10 +42,12 @@ struct ddb_error {
 	char message[DDB_MESSAGE_MAX]; /* UTF-8, cut at a whole character */
 };
 
-/* A row of the error table. `name` is DynamoDB's, such as "ValidationException". */
+/* A row of the error table. `name` is DynamoDB's, such as "ValidationException"; `space` stands before it in
+ * an error's body, and `message` is the member that has the text there. */
 struct ddb_error_row {
 	const char *name;
 	int http_status;
+	const char *space, *message;
 };
 const struct ddb_error_row *ddb_error_row(enum ddb_code code);
 

@@ -197,21 +197,52 @@ static enum ddb_code read_flag(
 
 /* ---- Typed values ---- */
 
-static enum ddb_code read_item(
-	struct member_reading *reading, const struct ddb_value *json, struct member_value *ret)
+/* A rule of the model is broken; other refusals are the reading's. */
+static enum ddb_code note_broken(struct member_reading *reading, const struct ddb_error *err,
+	const char *before, const struct ddb_attribute *of)
+{
+	if (err->code == DDB_SERIALIZATION || err->code == DDB_NO_MEMORY)
+		return fail_here(reading, err->code, err->message, "");
+	if (reading->broken.code)
+		return DDB_OK;
+	ddb_fail(&reading->broken, err->code, "%s%s%s%.*s", before ? before : "", err->message,
+		of ? " for key " : "", of ? (int)of->name_length : 0, of ? of->name : "");
+	return DDB_OK;
+}
+
+static enum ddb_code read_item(struct member_reading *reading, const struct member_row *row,
+	const struct ddb_value *json, struct member_value *ret)
 {
 	struct ddb_error err;
 	if (json->type != DDB_M)
 		return not_collection(reading, json, NULL);
 	*ret = (struct member_value){.given = true, .value = {.type = DDB_M}};
-	enum ddb_code code = ddb_typed_read_item(reading->arena, json, &ret->value, &err);
-	if (!code)
+	if (!ddb_typed_read_item(reading->arena, json, &ret->value, &err))
 		return DDB_OK;
-	if (code == DDB_SERIALIZATION || code == DDB_NO_MEMORY)
-		return fail_here(reading, code, err.message, "");
-	if (!reading->broken.code)
-		reading->broken = err;
-	return DDB_OK;
+	return note_broken(reading, &err, row->refusal, NULL);
+}
+
+static enum ddb_code read_values(struct member_reading *reading, const struct member_row *row,
+	const struct ddb_value *json, struct member_value *ret)
+{
+	struct ddb_error err;
+	if (json->type != DDB_M)
+		return not_collection(reading, json, NULL);
+	struct ddb_attribute *values =
+		ddb_arena_array(reading->arena, (size_t)json->count + 1, sizeof *values);
+	if (!values)
+		return ddb_fail_memory(reading->err);
+	enum ddb_code code = DDB_OK;
+	for (uint32_t i = 0; !code && i < json->count; i++) {
+		const struct ddb_value *value = &json->attributes[i].value;
+		values[i] = json->attributes[i];
+		values[i].value = ddb_null();
+		if (ddb_typed_read_value(reading->arena, value, &values[i].value, &err))
+			code = note_broken(reading, &err, row->refusal, &json->attributes[i]);
+	}
+	*ret = (struct member_value){
+		.given = true, .value = {.type = DDB_M, .count = json->count, .attributes = values}};
+	return code;
 }
 
 static enum ddb_code read_names(
@@ -241,6 +272,7 @@ static size_t row_size(const struct member_row *row)
 	case MEMBER_MAP:
 		return sizeof(struct member_map);
 	case MEMBER_ITEM:
+	case MEMBER_VALUES:
 	case MEMBER_NAMES:
 		return sizeof(struct member_value);
 	case MEMBER_INTEGER:
@@ -278,7 +310,7 @@ static enum ddb_code make_room(
 {
 	if (!count)
 		return DDB_OK;
-	if (count > READING_LIST_MAX && !reading->service)
+	if (count > READING_LIST_MAX)
 		return ddb_fail(reading->err, DDB_VALIDATION,
 			"One or more parameter values were invalid: too many elements in %s",
 			reading->path.text);
@@ -358,7 +390,9 @@ static enum ddb_code read_row(struct member_reading *reading, const struct membe
 	case MEMBER_MAP:
 		return read_map(reading, row, json, place);
 	case MEMBER_ITEM:
-		return read_item(reading, json, place);
+		return read_item(reading, row, json, place);
+	case MEMBER_VALUES:
+		return read_values(reading, row, json, place);
 	case MEMBER_NAMES:
 		return read_names(reading, json, place);
 	case MEMBER_JSON:

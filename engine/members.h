@@ -58,6 +58,7 @@ enum member_kind {
 	MEMBER_LIST,
 	MEMBER_MAP,
 	MEMBER_ITEM,        /* attributes with typed values: member_value, an M */
+	MEMBER_VALUES,      /* the same of ExpressionAttributeValues */
 	MEMBER_NAMES,       /* a map of strings: member_value, an M of S */
 	MEMBER_JSON,        /* as it stands: const struct ddb_value *, an object; NULL: not given */
 	MEMBER_IGNORED,     /* known, and without a meaning here */
@@ -88,7 +89,9 @@ struct member_row {
 	const struct member_type *type;   /* of an object, or of a list's or map's elements */
 	const struct member_row *element; /* of a list or map whose elements are no objects */
 	const struct member_row *key;     /* of a map: its keys' constraints */
-	const char *refusal; /* of a list with more than `most` elements, in place of the constraint's text */
+	/* Of a list with more than `most` elements: in place of the constraint's text. Of typed values that
+	 * break a rule: before what is said of it. */
+	const char *refusal;
 };
 
 struct member_type {

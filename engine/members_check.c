@@ -387,6 +387,7 @@ static void check_row(struct walk *walk, const struct member_row *row, const voi
 		check_map(walk, row, member);
 		break;
 	case MEMBER_ITEM:
+	case MEMBER_VALUES:
 	case MEMBER_NAMES:
 		if (row->required && !((const struct member_value *)member)->given)
 			tell_null(walk);

@@ -34,6 +34,7 @@ struct describing {
 	const struct ddb_definition
 		*definition; /* of a provisional table: a made-up one, hash.name NULL while kindless */
 	const char *region;
+	bool deleted;
 	struct ddb_json_out *json;
 };
 
@@ -129,7 +130,10 @@ static void write_table(const struct describing *d)
 	ddb_json_member_string(d->json, "TableName", d->table->name);
 	if (known)
 		ddb_definition_write_key(definition, d->json);
-	ddb_json_member_string(d->json, "TableStatus", provisional ? "CREATING" : "ACTIVE");
+	ddb_json_member_string(d->json, "TableStatus",
+		d->deleted    ? "DELETING"
+		: provisional ? "CREATING"
+			      : "ACTIVE");
 	write_time(d->json, "CreationDateTime", d->table->created_ns);
 	write_throughput(d->json, &definition->throughput);
 	ddb_json_member_int(d->json, "TableSizeBytes", (int64_t)d->counts->bytes);
@@ -148,8 +152,8 @@ static void write_table(const struct describing *d)
 	ddb_json_close(d->json, '}');
 }
 
-void ddb_table_describe(const struct ddb_table *table, const struct ddb_table_counts *counts,
-	const char *region, struct ddb_json_out *json)
+static void describe(const struct ddb_table *table, const struct ddb_table_counts *counts, const char *region,
+	bool deleted, struct ddb_json_out *json)
 {
 	static const struct ddb_definition kindless;
 	static const struct ddb_definition simple = {.hash = {"pk", 2, DDB_S}};
@@ -165,5 +169,18 @@ void ddb_table_describe(const struct ddb_table *table, const struct ddb_table_co
 		.counts = counts,
 		.definition = definitions[table->provisional],
 		.region = region,
+		.deleted = deleted,
 		.json = json});
+}
+
+void ddb_table_describe(const struct ddb_table *table, const struct ddb_table_counts *counts,
+	const char *region, struct ddb_json_out *json)
+{
+	describe(table, counts, region, false, json);
+}
+
+void ddb_table_describe_deleted(const struct ddb_table *table, const struct ddb_table_counts *counts,
+	const char *region, struct ddb_json_out *json)
+{
+	describe(table, counts, region, true, json);
 }

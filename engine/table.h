@@ -6,12 +6,18 @@
 
 #include "engine/engine.h"
 
+/* What stands for the service's region in ARNs. */
+#define DDB_REGION "local"
+
 /*
  * The bare `Table` object: the definition in DescribeTable's terms, and what the engine knows beside it. A
  * provisional table is CREATING; its key shows as pk and sk once its kind is settled. Only what is known is
  * shown: indexes without their counts, a stream without its label.
  */
 void ddb_table_describe(const struct ddb_table *table, const struct ddb_table_counts *counts,
+	const char *region, struct ddb_json_out *json);
+/* The same of a table that is deleted by now. */
+void ddb_table_describe_deleted(const struct ddb_table *table, const struct ddb_table_counts *counts,
 	const char *region, struct ddb_json_out *json);
 
 #endif

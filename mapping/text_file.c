@@ -13,8 +13,6 @@
 
 enum { TEXT_MAX = 64 << 20 }; /* bytes: a thousand refusals of the longest kind have room */
 
-#define REGION "local"
-
 static void write_started(const struct map *map, struct ddb_json_out *json)
 {
 	char text[32] = "";
@@ -66,7 +64,7 @@ static enum ddb_code write_table_status(struct map *map, const struct map_place 
 	if (code)
 		return code;
 	ddb_json_out_init(&json, out, true);
-	ddb_table_describe(place->table, &counts, REGION, &json);
+	ddb_table_describe(place->table, &counts, DDB_REGION, &json);
 	ddb_buffer_add_byte(out, '\n');
 	return DDB_OK;
 }
