@@ -134,6 +134,12 @@ static size_t add_dot(
 	return fuse_add_direntry(req, to, room, names[offset], &param.attr, (off_t)offset + 1);
 }
 
+/* Where every name is looked up when it is used, nodes made beforehand would be of no use. */
+static bool wants_nodes(struct fs *fs, const struct fuse_file_info *fi)
+{
+	return fs_surplus_return(fs) && fs_node_told(directory_of(fi)->node);
+}
+
 static void read_directory(
 	fuse_req_t req, size_t size, uint64_t offset, const struct fuse_file_info *fi, enum form form)
 {
@@ -183,6 +189,5 @@ void fs_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, st
 void fs_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	(void)ino;
-	read_directory(
-		req, size, (uint64_t)offset, fi, fs_surplus_return(fs_of(req)) ? WITH_NODE : WITH_ROOM);
+	read_directory(req, size, (uint64_t)offset, fi, wants_nodes(fs_of(req), fi) ? WITH_NODE : WITH_ROOM);
 }

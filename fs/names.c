@@ -41,7 +41,7 @@ void fs_entry_of(struct fs *fs, struct fs_node *node, struct fuse_entry_param *r
 	ret->ino = fs_number_of(fs, node);
 	fs_size_told(node);
 	ret->attr_timeout = fs_timeout(node);
-	ret->entry_timeout = FS_LONG_TIMEOUT;
+	ret->entry_timeout = fs_node_told(node->parent) ? FS_LONG_TIMEOUT : 0;
 	fs_stat_of(fs, node, &ret->attr);
 	node->lookups++;
 }
@@ -67,7 +67,7 @@ static void reply_absent(fuse_req_t req, fuse_ino_t parent, const char *name, ui
 	bool remembered;
 
 	pthread_mutex_lock(&fs->nodes.lock);
-	remembered = changes == fs->nodes.changes &&
+	remembered = changes == fs->nodes.changes && fs_node_told(fs_node_of(fs, parent)) &&
 		     fs_absence_begins(&fs->absences, fs_node_of(fs, parent), name);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	if (remembered)

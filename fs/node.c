@@ -142,6 +142,7 @@ void fs_node_set(struct fs_node *node, const struct map_attr *attr)
 	node->stream = attr->stream;
 	node->writable = attr->writable;
 	node->volatile_ = attr->volatile_;
+	node->untold = attr->untold;
 }
 
 static void insert(struct fs_nodes *nodes, struct fs_node *node)

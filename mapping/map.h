@@ -56,8 +56,11 @@ struct map_attr {
 	bool stream;    /* length unknown, size 0: to be read by direct I/O */
 	bool writable;  /* permission bits are 0644 or 0755, else 0444 or 0555 */
 	bool volatile_; /* text made when it is opened, size only known then: not to be cached */
-	uint64_t ino;   /* stable; never 0 or 1 (1: the root) */
-	uint64_t size;  /* bytes of the committed text */
+	/* Of a directory: its names come and go without being told of (`changed`), as a query's results do:
+	 * each is to be looked up whenever it is used. */
+	bool untold;
+	uint64_t ino;  /* stable; never 0 or 1 (1: the root) */
+	uint64_t size; /* bytes of the committed text */
 	int64_t mtime_ns;
 	uint64_t version; /* changes with the text; 0 for what has none */
 };
