@@ -30,8 +30,9 @@ static const char base64url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 /* ---- Encoding ---- */
 
+/* Goes through key values one after another, with a tilde between them. */
 struct encoder {
-	const struct ddb_value *key;
+	const struct ddb_value *key, *end;
 	uint32_t taken; /* of the key's bytes */
 };
 
@@ -72,8 +73,8 @@ static size_t encode_binary(const uint8_t *bytes, size_t size, char *ret)
 	return length;
 }
 
-/* The next piece of the encoded text, of whole escapes; 0 at the end. */
-static size_t encode_next(struct encoder *encoder, char ret[PIECE_TEXT])
+/* The next piece of one value's encoded text, of whole escapes; 0 at its end. */
+static size_t encode_piece(struct encoder *encoder, char ret[PIECE_TEXT])
 {
 	const struct ddb_value *key = encoder->key;
 	const uint8_t *bytes = key->bytes + encoder->taken;
@@ -87,9 +88,25 @@ static size_t encode_next(struct encoder *encoder, char ret[PIECE_TEXT])
 	return key->type == DDB_B ? encode_binary(bytes, size, ret) : encode_string(bytes, size, first, ret);
 }
 
+static size_t encode_next(struct encoder *encoder, char ret[PIECE_TEXT])
+{
+	size_t length = encode_piece(encoder, ret);
+	if (length || encoder->key + 1 >= encoder->end)
+		return length;
+	encoder->key++;
+	encoder->taken = 0;
+	ret[0] = '~';
+	return 1;
+}
+
+static struct encoder encoder_of(const struct ddb_value *keys, unsigned count)
+{
+	return (struct encoder){.key = keys, .end = keys + count};
+}
+
 void map_name_encode(const struct ddb_value *key, struct ddb_buffer *out)
 {
-	struct encoder encoder = {.key = key};
+	struct encoder encoder = encoder_of(key, 1);
 	char piece[PIECE_TEXT];
 	size_t length;
 	while ((length = encode_next(&encoder, piece)))
@@ -97,9 +114,9 @@ void map_name_encode(const struct ddb_value *key, struct ddb_buffer *out)
 }
 
 /* The text's first bytes; returns its length, or anything over MAP_NAME_MAX when it is longer than that. */
-static size_t encode_head(const struct ddb_value *key, char ret[MAP_NAME_MAX])
+static size_t encode_head(const struct ddb_value *keys, unsigned count, char ret[MAP_NAME_MAX])
 {
-	struct encoder encoder = {.key = key};
+	struct encoder encoder = encoder_of(keys, count);
 	char piece[PIECE_TEXT];
 	size_t length, total = 0;
 	while (total <= MAP_NAME_MAX && (length = encode_next(&encoder, piece))) {
@@ -111,9 +128,9 @@ static size_t encode_head(const struct ddb_value *key, char ret[MAP_NAME_MAX])
 	return total;
 }
 
-static void encode_digest(const struct ddb_value *key, uint8_t ret[DDB_ALIAS_BYTES])
+static void encode_digest(const struct ddb_value *keys, unsigned count, uint8_t ret[DDB_ALIAS_BYTES])
 {
-	struct encoder encoder = {.key = key};
+	struct encoder encoder = encoder_of(keys, count);
 	crypto_generichash_state state;
 	char piece[PIECE_TEXT];
 	size_t length;
@@ -153,12 +170,12 @@ static size_t longest(bool item)
 	return item ? MAP_NAME_MAX - SUFFIX_LENGTH : MAP_NAME_MAX;
 }
 
-void map_name_of_key(const struct ddb_value *key, bool item, char ret[MAP_NAME_MAX + 1])
+void map_name_of_keys(const struct ddb_value *keys, unsigned count, bool item, char ret[MAP_NAME_MAX + 1])
 {
 	uint8_t digest[DDB_ALIAS_BYTES];
-	size_t length = encode_head(key, ret);
+	size_t length = encode_head(keys, count, ret);
 	if (length > longest(item)) {
-		encode_digest(key, digest);
+		encode_digest(keys, count, digest);
 		length = cut(ret);
 		memset(ret + length, '~', 2);
 		write_base32(digest, ret + length + 2);
@@ -168,13 +185,24 @@ void map_name_of_key(const struct ddb_value *key, bool item, char ret[MAP_NAME_M
 	ret[length + (item ? SUFFIX_LENGTH : 0)] = '\0';
 }
 
-bool map_name_is_long(const struct ddb_value *key, bool item, uint8_t ret_digest[DDB_ALIAS_BYTES])
+bool map_name_are_long(
+	const struct ddb_value *keys, unsigned count, bool item, uint8_t ret_digest[DDB_ALIAS_BYTES])
 {
 	char head[MAP_NAME_MAX];
-	if (encode_head(key, head) <= longest(item))
+	if (encode_head(keys, count, head) <= longest(item))
 		return false;
-	encode_digest(key, ret_digest);
+	encode_digest(keys, count, ret_digest);
 	return true;
+}
+
+void map_name_of_key(const struct ddb_value *key, bool item, char ret[MAP_NAME_MAX + 1])
+{
+	map_name_of_keys(key, 1, item, ret);
+}
+
+bool map_name_is_long(const struct ddb_value *key, bool item, uint8_t ret_digest[DDB_ALIAS_BYTES])
+{
+	return map_name_are_long(key, 1, item, ret_digest);
 }
 
 /* ---- Decoding ---- */
@@ -220,14 +248,11 @@ bool map_name_text(const char *text, size_t length, char *ret, size_t *ret_lengt
 
 static bool decode_string(const char *text, size_t length, struct ddb_arena *arena, struct ddb_value *ret)
 {
-	char string[MAP_NAME_MAX];
 	size_t size;
-	if (!map_name_text(text, length, string, &size))
+	char *string = ddb_arena_alloc(arena, length + 1);
+	if (!string || !map_name_text(text, length, string, &size))
 		return false;
-	const char *copy = ddb_arena_copy(arena, string, size);
-	if (!copy)
-		return false;
-	*ret = ddb_string(copy, size);
+	*ret = ddb_string(string, size);
 	return true;
 }
 
@@ -302,17 +327,24 @@ static bool read_base32(const char *text, uint8_t ret[DDB_ALIAS_BYTES])
 	return true;
 }
 
-static bool decode_long(
-	const char *text, size_t length, const struct codec *codec, uint8_t ret[DDB_ALIAS_BYTES])
+static bool decode_tail(const char *text, size_t length, uint8_t ret[DDB_ALIAS_BYTES])
 {
 	uint8_t digest[DDB_ALIAS_BYTES];
-	if (length < LONG_PREFIX_LEAST + LONG_TAIL || length > MAP_LONG_PREFIX + LONG_TAIL ||
-		!codec->is_prefix)
+	if (length < LONG_PREFIX_LEAST + LONG_TAIL || length > MAP_LONG_PREFIX + LONG_TAIL)
 		return false;
 	const char *tail = text + length - LONG_TAIL;
 	if (memcmp(tail, "~~", 2) || !read_base32(tail + 2, digest))
 		return false;
-	if (!codec->is_prefix(text, length - LONG_TAIL))
+	memcpy(ret, digest, DDB_ALIAS_BYTES);
+	return true;
+}
+
+static bool decode_long(
+	const char *text, size_t length, const struct codec *codec, uint8_t ret[DDB_ALIAS_BYTES])
+{
+	uint8_t digest[DDB_ALIAS_BYTES];
+	if (!codec->is_prefix || !decode_tail(text, length, digest) ||
+		!codec->is_prefix(text, length - LONG_TAIL))
 		return false;
 	memcpy(ret, digest, DDB_ALIAS_BYTES);
 	return true;
@@ -340,6 +372,41 @@ enum map_name_kind map_name_decode(const char *name, bool item, enum ddb_type ty
 	if (codecs[type].decode(name, length, arena, ret_key))
 		return MAP_NAME_KEY;
 	return decode_long(name, length, &codecs[type], ret_digest) ? MAP_NAME_LONG : MAP_NAME_NONE;
+}
+
+/* No part has a tilde of its own. */
+static bool decode_parts(const char *text, size_t length, const enum ddb_type *types, unsigned count,
+	struct ddb_arena *arena, struct ddb_value *ret)
+{
+	const char *end = text + length;
+	for (unsigned i = 0; i < count; i++) {
+		const char *tilde = memchr(text, '~', (size_t)(end - text));
+		const char *part_end = tilde ? tilde : end;
+		if ((i + 1 < count) != (tilde != NULL) ||
+			!codecs[types[i]].decode(text, (size_t)(part_end - text), arena, &ret[i]))
+			return false;
+		text = part_end + (tilde != NULL);
+	}
+	return true;
+}
+
+enum map_name_kind map_name_read_keys(const char *text, size_t length, const enum ddb_type *types,
+	unsigned count, struct ddb_arena *arena, struct ddb_value *ret_keys,
+	uint8_t ret_digest[DDB_ALIAS_BYTES])
+{
+	if (length && decode_parts(text, length, types, count, arena, ret_keys))
+		return MAP_NAME_KEY;
+	return decode_tail(text, length, ret_digest) ? MAP_NAME_LONG : MAP_NAME_NONE;
+}
+
+enum map_name_kind map_name_decode_keys(const char *name, bool item, const enum ddb_type *types,
+	unsigned count, struct ddb_arena *arena, struct ddb_value *ret_keys,
+	uint8_t ret_digest[DDB_ALIAS_BYTES])
+{
+	size_t length = text_length(name, item);
+	return length > longest(item)
+		       ? MAP_NAME_NONE
+		       : map_name_read_keys(name, length, types, count, arena, ret_keys, ret_digest);
 }
 
 /* Names of numbers and binaries are names of strings, too. */

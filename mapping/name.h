@@ -47,6 +47,22 @@ void map_name_strip(const char *name, bool item, char ret[MAP_NAME_MAX + 1]);
  * False: no string's text, `ret` is scratch. */
 bool map_name_text(const char *text, size_t length, char *ret, size_t *ret_length);
 
+/*
+ * Several key values in one name, joined by '~': partitions and entries of indexes, entries of queries. In
+ * the long form the caller must compare the name of the key that the digest leads to with what was asked for.
+ */
+void map_name_of_keys(const struct ddb_value *keys, unsigned count, bool item, char ret[MAP_NAME_MAX + 1]);
+bool map_name_are_long(
+	const struct ddb_value *keys, unsigned count, bool item, uint8_t ret_digest[DDB_ALIAS_BYTES]);
+/* `types` and `ret_keys` have `count` elements, S, N or B. */
+enum map_name_kind map_name_decode_keys(const char *name, bool item, const enum ddb_type *types,
+	unsigned count, struct ddb_arena *arena, struct ddb_value *ret_keys,
+	uint8_t ret_digest[DDB_ALIAS_BYTES]);
+/* The same of a text that is no entry: encoded values of any length, or the long form. */
+enum map_name_kind map_name_read_keys(const char *text, size_t length, const enum ddb_type *types,
+	unsigned count, struct ddb_arena *arena, struct ddb_value *ret_keys,
+	uint8_t ret_digest[DDB_ALIAS_BYTES]);
+
 /* A table's directory name (a leading dot as %2E) and back; false when it is no table's name by DynamoDB's
  * rule. */
 void map_table_to_name(const char *table, char ret[MAP_NAME_MAX + 3]);
