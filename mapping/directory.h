@@ -65,6 +65,17 @@ struct map_listing {
 };
 extern const struct map_listing map_listing_root, map_listing_table, map_listing_partition,
 	map_listing_scratch, map_listing_fixed, map_listing_segments;
+/* listing_query.c */
+extern const struct map_listing map_listing_indexes, map_listing_index, map_listing_entries;
+
+/* For sections: how many entries the page still takes; an entry more; how far the section has come, when it
+ * goes on; the path of a name in the directory (in the call's arena; NULL: no memory); entries that cannot be
+ * read. */
+uint32_t map_fill_room(const struct map_fill *fill);
+int map_fill_add(struct map_fill *fill, const char *name, const struct map_attr *attr, struct ddb_error *err);
+int map_fill_mark(struct map_fill *fill, const void *bytes, size_t length, struct ddb_error *err);
+const char *map_fill_path(struct map_fill *fill, const char *name);
+void map_fill_damaged(struct map_fill *fill, size_t count);
 
 /* Tells the open directories that may have read something that this change has made untrue. */
 void map_dirs_tell(struct map *map, const char *path, uint64_t version);

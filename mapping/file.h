@@ -94,6 +94,10 @@ int map_definition_open(struct map *map, const struct map_place *place, struct m
 	struct map_attr *ret, struct ddb_error *err);
 int map_text_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
 	struct ddb_error *err); /* .status, .errors, .status.json */
+int map_entry_open(struct map *map, const struct map_place *place, struct map_file *file,
+	struct map_attr *ret, struct ddb_error *err);
+int map_tally_open(struct map *map, const struct map_place *place, struct map_file *file,
+	struct map_attr *ret, struct ddb_error *err); /* count, explain */
 int map_scratch_open(struct map *map, const struct map_place *place, struct map_file *file,
 	struct map_attr *ret, struct ddb_error *err);
 

@@ -5,9 +5,11 @@
  */
 #include "mapping/document.h"
 #include "mapping/file.h"
+#include "mapping/name.h"
 #include "mapping/stream_file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,7 @@ struct batch {
 
 struct lines_part {
 	struct map_stream stream;
+	enum ddb_rendering rendering;
 	struct batch *batch;    /* made by the first write */
 	struct ddb_buffer rest; /* the beginning of a line */
 	size_t lines;           /* complete ones so far */
@@ -133,7 +136,7 @@ static int add_line(struct map_file *file, const struct map_caller *caller, cons
 	part->lines++;
 	if (is_blank(text, length))
 		return 0;
-	if (read_line(batch, part->stream.rendering, text, length, &batch->items[batch->count], &err)) {
+	if (read_line(batch, part->rendering, text, length, &batch->items[batch->count], &err)) {
 		int number = put_batch(file, caller, operation);
 		return number ? number : refuse_line(file, caller, operation, part->lines, &err);
 	}
@@ -192,10 +195,22 @@ static int write_lines(struct map_file *file, const struct map_caller *caller, c
 /* ---- Calls ---- */
 
 /* The table as it is now, and room for a batch. */
+/* The one that the path names now: it may have been renamed. */
+static enum ddb_code describe_table(struct map_file *file, struct ddb_table **ret, struct ddb_error *err)
+{
+	struct ddb_engine *engine = file->map->engine;
+	char entry[MAP_NAME_MAX + 1], name[DDB_TABLE_NAME_MAX + 1];
+	size_t length = strcspn(file->path, "/");
+
+	snprintf(entry, sizeof(entry), "%.*s", (int)length, file->path);
+	if (length > MAP_NAME_MAX || !map_name_to_table(entry, name))
+		return ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "Requested resource not found");
+	return engine->ops->describe_table(engine, name, ret, err);
+}
+
 static int begin_batch(struct map_file *file, const struct map_caller *caller, const char *operation)
 {
 	struct lines_part *part = file->part;
-	struct ddb_engine *engine = file->map->engine;
 	struct ddb_error err;
 
 	if (!part->batch)
@@ -203,7 +218,7 @@ static int begin_batch(struct map_file *file, const struct map_caller *caller, c
 	if (!part->batch)
 		return ENOMEM;
 	ddb_arena_init(&part->batch->arena, MAP_DOCUMENT_MEMORY);
-	if (engine->ops->describe_table(engine, part->stream.table, &part->batch->table, &err))
+	if (describe_table(file, &part->batch->table, &err))
 		return map_file_refuse(file, caller, operation, map_errno(err.code), &err);
 	return 0;
 }
@@ -266,13 +281,6 @@ static int lines_sync(struct map_file *file, const struct map_caller *caller)
 	return settle(file, caller, "fsync");
 }
 
-static void lines_renamed(struct map_file *file)
-{
-	struct lines_part *part = file->part;
-
-	map_stream_follow(&part->stream, file->path);
-}
-
 static void lines_done(struct map_file *file)
 {
 	struct lines_part *part = file->part;
@@ -290,7 +298,6 @@ static const struct map_file_ops lines_ops = {
 	.flush = lines_flush,
 	.sync = lines_sync,
 	.release = lines_flush,
-	.renamed = lines_renamed,
 	.done = lines_done,
 };
 
@@ -303,7 +310,8 @@ int map_lines_open(struct map *map, const struct map_place *place, struct map_fi
 	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
 	if (!part)
 		return map_errno(ddb_fail_memory(err));
-	map_stream_init(&part->stream, place, map->engine);
+	map_stream_init(&part->stream, file);
+	part->rendering = place->rendering;
 	ddb_buffer_init(&part->rest, MAP_DOCUMENT_MAX);
 	file->part = part;
 	file->ops = &lines_ops;

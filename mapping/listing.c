@@ -20,7 +20,7 @@ void map_mark_done(struct map_mark *mark)
 
 /* ---- What sections share ---- */
 
-static uint32_t room(const struct map_fill *fill)
+uint32_t map_fill_room(const struct map_fill *fill)
 {
 	return (uint32_t)(MAP_PAGE_ENTRIES - fill->page->count);
 }
@@ -38,7 +38,7 @@ static bool is_entry(const char *name)
 	       strcmp(name, "..");
 }
 
-static int add(struct map_fill *fill, const char *name, const struct map_attr *attr, struct ddb_error *err)
+int map_fill_add(struct map_fill *fill, const char *name, const struct map_attr *attr, struct ddb_error *err)
 {
 	struct map_page *page = fill->page;
 	if (!is_entry(name))
@@ -51,7 +51,7 @@ static int add(struct map_fill *fill, const char *name, const struct map_attr *a
 }
 
 /* The section has come to here and goes on. */
-static int mark(struct map_fill *fill, const void *bytes, size_t length, struct ddb_error *err)
+int map_fill_mark(struct map_fill *fill, const void *bytes, size_t length, struct ddb_error *err)
 {
 	uint8_t *copy = malloc(length ? length : 1);
 	if (!copy)
@@ -72,10 +72,10 @@ static const char *marked_name(const struct map_fill *fill)
 
 static int mark_name(struct map_fill *fill, const char *name, struct ddb_error *err)
 {
-	return mark(fill, name, strlen(name) + 1, err);
+	return map_fill_mark(fill, name, strlen(name) + 1, err);
 }
 
-static const char *path_of(struct map_fill *fill, const char *name)
+const char *map_fill_path(struct map_fill *fill, const char *name)
 {
 	size_t size = strlen(fill->path) + strlen(name) + 2;
 	char *path = ddb_arena_alloc(fill->arena, size);
@@ -94,7 +94,7 @@ static bool is_left_out(struct map_fill *fill, const char *name, int number, con
 
 /* What is left out because it cannot be read has no name to be reported under: the directory stands for it.
  */
-static void report_damaged(struct map_fill *fill, size_t count)
+void map_fill_damaged(struct map_fill *fill, size_t count)
 {
 	struct ddb_error err;
 	if (!count)
@@ -108,7 +108,7 @@ static int add_by_name(struct map_fill *fill, const char *name, struct ddb_error
 {
 	struct map_place place;
 	struct map_attr attr;
-	const char *path = path_of(fill, name);
+	const char *path = map_fill_path(fill, name);
 	if (!path)
 		return no_memory(err);
 	int number = map_resolve(fill->map, fill->arena, path, &place, err);
@@ -118,7 +118,7 @@ static int add_by_name(struct map_fill *fill, const char *name, struct ddb_error
 	}
 	if (number)
 		return is_left_out(fill, path, number, err) ? 0 : number;
-	return add(fill, name, &attr, err);
+	return map_fill_add(fill, name, &attr, err);
 }
 
 /* ---- Fixed names ---- */
@@ -141,8 +141,8 @@ static int tables(struct map_fill *fill, struct ddb_error *err)
 	struct ddb_engine *engine = fill->map->engine;
 	struct ddb_table_names names;
 	char name[MAP_NAME_MAX + 3];
-	enum ddb_code code =
-		engine->ops->list_tables(engine, fill->arena, marked_name(fill), room(fill), &names, err);
+	enum ddb_code code = engine->ops->list_tables(
+		engine, fill->arena, marked_name(fill), map_fill_room(fill), &names, err);
 	if (code)
 		return map_errno(code);
 	for (size_t i = 0; i < names.count; i++) {
@@ -164,7 +164,7 @@ static int mark_value(struct map_fill *fill, const struct ddb_value *value, stru
 	ddb_buffer_init(&bytes, DDB_HASH_KEY_MAX + 64);
 	ddb_buffer_add_byte(&bytes, fill->place.table->provisional == DDB_DEFINED);
 	ddb_record_write(value, &bytes);
-	return bytes.failed ? no_memory(err) : mark(fill, bytes.bytes, bytes.length, err);
+	return bytes.failed ? no_memory(err) : map_fill_mark(fill, bytes.bytes, bytes.length, err);
 }
 
 /* Under which key the item or partition is found that was filed under a stand-in. */
@@ -221,7 +221,7 @@ static int add_items(struct map_fill *fill, const struct ddb_page *page, bool ra
 		}
 		item_name(table, value, true, name);
 		map_attr_of_item(&fill->place, &page->entries[i].meta, &attr);
-		int number = add(fill, name, &attr, err);
+		int number = map_fill_add(fill, name, &attr, err);
 		if (number)
 			return number;
 	}
@@ -238,7 +238,7 @@ static int items(struct map_fill *fill, struct ddb_error *err)
 	struct ddb_key_range whole = {.partition = place->hash};
 	struct ddb_value value, start;
 	struct ddb_page page;
-	query.limit = room(fill);
+	query.limit = map_fill_room(fill);
 	query.page_bytes = UINT32_MAX;
 	query.range = range ? &whole : NULL;
 	if (fill->mark.bytes) {
@@ -252,7 +252,7 @@ static int items(struct map_fill *fill, struct ddb_error *err)
 	enum ddb_code code = engine->ops->query(engine, fill->arena, &query, &page, err);
 	if (code)
 		return map_errno(code);
-	report_damaged(fill, page.damaged);
+	map_fill_damaged(fill, page.damaged);
 	return add_items(fill, &page, range, err);
 }
 
@@ -308,13 +308,13 @@ static int add_partition(struct map_fill *fill, const struct ddb_partition *part
 	place.partition = name;
 	map_attr_of_place(fill->map, &place, &attr);
 	attr.mtime_ns = partition->mtime_ns;
-	return add(fill, name, &attr, err);
+	return map_fill_add(fill, name, &attr, err);
 }
 
 static int partitions(struct map_fill *fill, struct ddb_error *err)
 {
 	struct ddb_engine *engine = fill->map->engine;
-	struct ddb_list_partitions request = {.table = fill->place.table->name, .limit = room(fill)};
+	struct ddb_list_partitions request = {.table = fill->place.table->name, .limit = map_fill_room(fill)};
 	struct ddb_partitions page;
 	struct ddb_value after;
 	if (fill->mark.bytes) {
@@ -325,7 +325,7 @@ static int partitions(struct map_fill *fill, struct ddb_error *err)
 	enum ddb_code code = engine->ops->list_partitions(engine, fill->arena, &request, &page, err);
 	if (code)
 		return map_errno(code);
-	report_damaged(fill, page.damaged);
+	map_fill_damaged(fill, page.damaged);
 	for (size_t i = 0; i < page.count; i++) {
 		int number = add_partition(fill, &page.partitions[i], err);
 		if (number)
@@ -367,7 +367,7 @@ static int remembered(struct map_fill *fill, struct ddb_error *err)
 	char name[256];
 	const char *after = marked_name(fill);
 	while (map_partitions_next(set, table, after, name)) {
-		if (!room(fill))
+		if (!map_fill_room(fill))
 			return after ? mark_name(fill, after, err) : mark_name(fill, "", err);
 		int number = name[0] != '.' && is_due(fill, name) ? add_by_name(fill, name, err) : 0;
 		if (number)
@@ -389,7 +389,7 @@ static int is_behind(struct map_fill *fill, const char *name, bool *ret, struct 
 	if ((fill->place.kind != MAP_TABLE && fill->place.kind != MAP_TYPED) ||
 		!has_sort_key(fill->place.table) || name[0] == '.')
 		return 0;
-	const char *path = path_of(fill, name);
+	const char *path = map_fill_path(fill, name);
 	if (!path)
 		return no_memory(err);
 	int number = map_resolve(fill->map, fill->arena, path, &place, err);
@@ -411,7 +411,7 @@ static int add_scratch(struct map_fill *fill, const struct ddb_scratch_entry *en
 	if (behind)
 		map_scratch_shown(entry->name, shown);
 	map_attr_of_scratch(&entry->meta, &attr);
-	return add(fill, behind ? shown : entry->name, &attr, err);
+	return map_fill_add(fill, behind ? shown : entry->name, &attr, err);
 }
 
 static int scratch(struct map_fill *fill, struct ddb_error *err)
@@ -421,7 +421,7 @@ static int scratch(struct map_fill *fill, struct ddb_error *err)
 	uint8_t directory[DDB_DIRECTORY_ID_BYTES];
 	map_scratch_directory(&fill->place, directory);
 	enum ddb_code code = engine->ops->scratch_list(
-		engine, fill->arena, directory, marked_name(fill), room(fill), &page, err);
+		engine, fill->arena, directory, marked_name(fill), map_fill_room(fill), &page, err);
 	if (code)
 		return map_errno(code);
 	for (size_t i = 0; i < page.count; i++) {
@@ -450,11 +450,14 @@ static int segments(struct map_fill *fill, struct ddb_error *err)
 	uint32_t next = fill->mark.bytes ? (uint32_t)strtoul(marked_name(fill), NULL, 10) : 0;
 	place.kind = MAP_SEGMENT;
 	place.row = segment_row();
-	for (; next < place.segments && room(fill); next++) {
+	for (; next < place.segments && map_fill_room(fill); next++) {
 		place.segment = next;
 		snprintf(name, sizeof(name), "%u.jsonl", next);
+		place.path = map_fill_path(fill, name);
+		if (!place.path)
+			return no_memory(err);
 		map_attr_of_place(fill->map, &place, &attr);
-		int number = add(fill, name, &attr, err);
+		int number = map_fill_add(fill, name, &attr, err);
 		if (number)
 			return number;
 	}

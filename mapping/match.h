@@ -21,5 +21,11 @@ map_match map_match_scratch_directory;
 map_match map_match_scratch;
 map_match map_match_segments;
 map_match map_match_segment;
+/* match_query.c */
+map_match map_match_queries;
+map_match map_match_component;
+map_match map_match_entry;
+map_match map_match_index;
+map_match map_match_key;
 
 #endif

@@ -404,6 +404,8 @@ static int remove_file(
 		return remove_scratch(map, place, false, err);
 	if (place->kind == MAP_DEFINITION)
 		return hide_definition(map, arena, place, err);
+	if (place->kind == MAP_ENTRY)
+		return refuse(err, EPERM, "The file is only an item's entry here: remove the item");
 	return place->row->directory ? EISDIR : refuse(err, EPERM, "This file is always there");
 }
 

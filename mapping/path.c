@@ -4,6 +4,7 @@
  * tells.
  */
 #include "mapping/directory.h"
+#include "mapping/entry.h"
 #include "mapping/file.h"
 #include "mapping/match.h"
 #include "mapping/name.h"
@@ -51,6 +52,16 @@ static int stat_item(struct map *map, struct ddb_arena *arena, const struct map_
 	return 0;
 }
 
+static int stat_entry(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	struct map_attr *ret, struct ddb_error *err)
+{
+	struct ddb_entry entry;
+	int number = map_entry_get(map, arena, place, true, &entry, err);
+	if (!number)
+		map_attr_of_entry(place, &entry.meta, ret);
+	return number;
+}
+
 static int stat_scratch(struct map *map, struct ddb_arena *arena, const struct map_place *place,
 	struct map_attr *ret, struct ddb_error *err)
 {
@@ -92,6 +103,12 @@ static int stat_definition(struct map *map, struct ddb_arena *arena, const struc
 #define SCRATCH_DIRECTORY                                                                                    \
 	.directory = true, .writable = true, .listed = true, .match = map_match_scratch_directory,           \
 	.stat = stat_scratch, .listing = &map_listing_scratch
+#define QUERY                                                                                                \
+	.match = map_match_component, .untold = true, .directory = true, .stat = stat_row,                   \
+	.listing = &map_listing_entries
+#define ENTRY .listed = true, .match = map_match_entry, .stat = stat_entry, .open = map_entry_open
+#define LINES .name = "items.jsonl", .stream = true, .stat = stat_row, .open = map_scan_open
+#define TALLY .stream = true, .stat = stat_row, .open = map_tally_open
 #define PARTITION                                                                                            \
 	.directory = true, .writable = true, .listed = true, .match = map_match_partition,                   \
 	.stat = stat_partition, .listing = &map_listing_partition
@@ -109,12 +126,17 @@ const struct map_row map_rows[] = {
 	{MAP_LINES, MAP_TABLE, .name = ".items.jsonl", .writable = true, .open = map_lines_open, STREAM},
 	{MAP_TYPED, MAP_TABLE, .name = ".typed", .match = map_match_typed, .writable = true, .listing = &map_listing_table, DIRECTORY},
 	{MAP_SCAN, MAP_TABLE, .name = ".scan", .listing = &map_listing_fixed, DIRECTORY},
+	{MAP_QUERIES, MAP_TABLE, .name = ".query", .match = map_match_queries, .untold = true, DIRECTORY},
+	{MAP_INDEXES, MAP_TABLE, .name = ".index", .untold = true, .listing = &map_listing_indexes, DIRECTORY},
 	{MAP_ITEM, MAP_TABLE, .match = map_match_item, ITEM},
 	{MAP_PARTITION, MAP_TABLE, PARTITION},
 	{MAP_SCRATCH_DIRECTORY, MAP_TABLE, SCRATCH_DIRECTORY},
 	{MAP_SCRATCH, MAP_TABLE, SCRATCH},
 
 	{MAP_LINES, MAP_TYPED, .name = ".items.jsonl", .writable = true, .open = map_lines_open, STREAM},
+	{MAP_SCAN, MAP_TYPED, .name = ".scan", .listing = &map_listing_fixed, DIRECTORY},
+	{MAP_QUERIES, MAP_TYPED, .name = ".query", .match = map_match_queries, .untold = true, DIRECTORY},
+	{MAP_INDEXES, MAP_TYPED, .name = ".index", .untold = true, .listing = &map_listing_indexes, DIRECTORY},
 	{MAP_ITEM, MAP_TYPED, .match = map_match_item, ITEM},
 	{MAP_PARTITION, MAP_TYPED, PARTITION},
 	{MAP_SCRATCH_DIRECTORY, MAP_TYPED, SCRATCH_DIRECTORY},
@@ -130,6 +152,22 @@ const struct map_row map_rows[] = {
 	{MAP_SCAN_ALL, MAP_SCAN, .name = "items.jsonl", .listed = true, .open = map_scan_open, STREAM},
 	{MAP_SEGMENTS, MAP_SCAN, .match = map_match_segments, .listing = &map_listing_segments, DIRECTORY},
 	{MAP_SEGMENT, MAP_SEGMENTS, .match = map_match_segment, .listed = true, .open = map_scan_open, STREAM},
+
+	{MAP_INDEX, MAP_INDEXES, .match = map_match_index, .untold = true, .listed = true, .listing = &map_listing_index, DIRECTORY},
+	{MAP_SCAN, MAP_INDEX, .name = ".scan", .listing = &map_listing_fixed, DIRECTORY},
+	{MAP_QUERIES, MAP_INDEX, .name = ".query", .match = map_match_queries, .untold = true, DIRECTORY},
+	{MAP_KEY, MAP_INDEX, .match = map_match_key, .untold = true, .listed = true, .directory = true, .stat = stat_partition, .listing = &map_listing_entries},
+	{MAP_RESULTS, MAP_KEY, LINES},
+	{MAP_COUNT, MAP_KEY, .name = "count", TALLY},
+	{MAP_EXPLAIN, MAP_KEY, .name = "explain", TALLY},
+	{MAP_ENTRY, MAP_KEY, ENTRY},
+
+	{MAP_QUERY, MAP_QUERIES, QUERY},
+	{MAP_RESULTS, MAP_QUERY, LINES},
+	{MAP_COUNT, MAP_QUERY, .name = "count", TALLY},
+	{MAP_EXPLAIN, MAP_QUERY, .name = "explain", TALLY},
+	{MAP_ENTRY, MAP_QUERY, ENTRY},
+	{MAP_QUERY, MAP_QUERY, QUERY},
 };
 /* clang-format on */
 const size_t map_row_count = sizeof(map_rows) / sizeof(*map_rows);
@@ -148,7 +186,7 @@ static int not_found(const struct map_place *parent, const struct map_step *step
 		ddb_fail(err, DDB_VALIDATION,
 			"The root directory holds tables and files whose names begin with a dot: %s",
 			step->name);
-	else if (parent->kind == MAP_SCAN || parent->kind == MAP_SEGMENTS)
+	else if (!parent->row->writable)
 		ddb_fail(err, DDB_ACCESS_DENIED, "Nothing can be made in this directory");
 	else
 		ddb_fail(err, DDB_VALIDATION, "The file name is not that of a key of this table: %s",
@@ -194,14 +232,20 @@ static int not_a_directory(
 	return number ? number : ENOTDIR;
 }
 
+static size_t longest(const struct map_place *parent)
+{
+	return parent->kind == MAP_QUERIES || parent->kind == MAP_QUERY ? MAP_COMPONENT_MAX : MAP_NAME_MAX;
+}
+
 /* Cuts the first component off `rest`; the path behind it follows in *ret_rest. */
-static int cut_step(char *rest, bool directory, struct map_step *ret, char **ret_rest, struct ddb_error *err)
+static int cut_step(const struct map_place *parent, char *rest, bool directory, struct map_step *ret,
+	char **ret_rest, struct ddb_error *err)
 {
 	size_t length = strcspn(rest, "/");
 	bool last = !rest[length];
 	rest[length] = '\0';
-	if (length > MAP_NAME_MAX) {
-		ddb_fail(err, DDB_VALIDATION, "A name has at most %d bytes", MAP_NAME_MAX);
+	if (length > longest(parent)) {
+		ddb_fail(err, DDB_VALIDATION, "A name has at most %zu bytes here", longest(parent));
 		return ENAMETOOLONG;
 	}
 	if (!length || !strcmp(rest, ".") || !strcmp(rest, "..")) {
@@ -219,7 +263,7 @@ static int walk(struct map *map, struct ddb_arena *arena, char *rest, bool direc
 {
 	struct map_step step = {.last = !*rest};
 	while (!step.last) {
-		int number = place->row->directory ? cut_step(rest, directory, &step, &rest, err)
+		int number = place->row->directory ? cut_step(place, rest, directory, &step, &rest, err)
 						   : not_a_directory(map, arena, place, err);
 		if (!number)
 			number = descend(map, arena, &step, place, err);
@@ -244,6 +288,7 @@ static int resolve(struct map *map, struct ddb_arena *arena, const char *path, b
 	int number = walk(map, arena, parts, directory, &place, err);
 	if (number) {
 		map_place_done(&place);
+		ret->kind = place.kind;
 		return number;
 	}
 	*ret = place;
@@ -274,13 +319,15 @@ int map_place_stat(struct map *map, struct ddb_arena *arena, const struct map_pl
 	return place->row->stat(map, arena, place, ret, err);
 }
 
-static int stat_path(struct map *map, const char *path, struct map_attr *ret, struct ddb_error *err)
+/* The memory is for a whole item: an entry of a query is judged by what it holds. */
+static int stat_path(
+	struct map *map, const char *path, struct map_attr *ret, bool *ret_query, struct ddb_error *err)
 {
-	enum { STAT_MEMORY = 1 << 20 };
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
-	struct map_place place;
-	ddb_arena_init(&arena, STAT_MEMORY);
+	struct map_place place = {.kind = MAP_ROOT};
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
 	int number = map_resolve(map, &arena, path, &place, err);
+	*ret_query = place.kind == MAP_QUERIES || place.kind == MAP_QUERY;
 	if (number)
 		return number;
 	number = map_place_stat(map, &arena, &place, ret, err);
@@ -288,14 +335,16 @@ static int stat_path(struct map *map, const char *path, struct map_attr *ret, st
 	return number;
 }
 
-/* A key is refused only when its table was given another one since the path was resolved. */
+/* A key is refused only when its table was given another one since the path was resolved; a query is for what
+ * it says. */
 int map_stat(struct map *map, const struct map_caller *caller, const char *path, struct map_attr *ret)
 {
 	enum { ATTEMPTS = 3 };
 	struct ddb_error err;
 	int number = EINVAL;
-	for (unsigned i = 0; i < ATTEMPTS && number == EINVAL; i++)
-		number = stat_path(map, path, ret, &err);
+	bool query = false;
+	for (unsigned i = 0; i < ATTEMPTS && number == EINVAL && !query; i++)
+		number = stat_path(map, path, ret, &query, &err);
 	switch (number) {
 	case 0:
 	case ENOENT:
@@ -303,7 +352,9 @@ int map_stat(struct map *map, const struct map_caller *caller, const char *path,
 	case ENAMETOOLONG:
 		return number;
 	case EINVAL:
-		return ENOENT;
+		if (!query)
+			return ENOENT;
+		__attribute__((fallthrough));
 	default:
 		return map_refused(map, caller, path, "stat", number, &err);
 	}

@@ -135,6 +135,12 @@ static uint64_t ino_of_name(const struct map_place *place, const char *name)
 	return table_part(place->table) | digested | low_part(digest_of(name, strlen(name)) << 1 | typed);
 }
 
+/* Of what is below .index and .query: by all that the path says. */
+static uint64_t ino_of_path(const struct map_place *place)
+{
+	return ino_of_name(place, strchr(place->path, '/'));
+}
+
 static uint64_t ino_of_segment(const struct map_place *place)
 {
 	char name[40];
@@ -154,6 +160,8 @@ static uint64_t fixed_part(const struct map_place *place)
 
 uint64_t map_ino_of_place(const struct map_place *place)
 {
+	if (place->query)
+		return ino_of_path(place);
 	switch (place->kind) {
 	case MAP_ROOT:
 		return 1;
@@ -172,11 +180,20 @@ uint64_t map_ino_of_place(const struct map_place *place)
 	case MAP_TYPED:
 	case MAP_SCAN:
 	case MAP_SCAN_ALL:
+	case MAP_INDEXES:
 		return table_part(place->table) | fixed_part(place);
+	case MAP_INDEX:
+	case MAP_KEY:
+	case MAP_QUERIES:
+	case MAP_QUERY:
+	case MAP_ENTRY:
+	case MAP_RESULTS:
+	case MAP_COUNT:
+	case MAP_EXPLAIN:
 	case MAP_ITEM:
 	case MAP_SCRATCH:
 	case MAP_SCRATCH_DIRECTORY:
-		break; /* theirs comes from the engine */
+		break; /* theirs comes from the query or the engine */
 	}
 	return place->table ? ino_of_name(place, place->name) : FIXED_MAX - 1;
 }
@@ -191,6 +208,7 @@ void map_attr_of_place(struct map *map, const struct map_place *place, struct ma
 		.stream = row->stream,
 		.writable = row->writable,
 		.volatile_ = row->volatile_,
+		.untold = row->untold,
 		.ino = map_ino_of_place(place),
 		.mtime_ns = place->table ? place->table->created_ns : map->started_ns,
 	};

@@ -1,12 +1,11 @@
 /*
- * Streams of items: T/.items.jsonl for reading, and T/.scan. Reads are expected in order; a page is fetched
- * when the one before it is used up. A shell that reads lines seeks back a little after each, so some text
- * before the page is kept; what is further back is had again from the beginning.
+ * Streams of items: T/.items.jsonl for reading, T/.scan, and the results of queries. Reads are expected in
+ * order; a page is fetched when the one before it is used up. A shell that reads lines seeks back a little
+ * after each, so some text before the page is kept; what is further back is had again from the beginning.
  */
 #include "mapping/stream_file.h"
 
 #include "mapping/document.h"
-#include "mapping/name.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,48 +14,26 @@ enum {
 	PAGE_BYTES = 256 << 10, /* of items, in DynamoDB's counting */
 	KEPT_BYTES = 1 << 20,   /* of text that was read already */
 	TEXT_MAX = 512 << 20,   /* a page's text: an item may be 400 KB, its line many times that */
-	PAGE_MEMORY = 64 << 20,
 };
 
-void map_stream_init(struct map_stream *stream, const struct map_place *place, struct ddb_engine *engine)
+void map_stream_init(struct map_stream *stream, struct map_file *file)
 {
-	*stream = (struct map_stream){
-		.engine = engine,
-		.rendering = place->rendering,
-		.segment = place->segment,
-		.segments = place->segments,
-	};
-	memcpy(stream->table, place->table->name, sizeof(stream->table));
+	*stream = (struct map_stream){.file = file};
 	ddb_buffer_init(&stream->text, TEXT_MAX);
-	ddb_arena_init(&stream->arenas[0], PAGE_MEMORY);
-	ddb_arena_init(&stream->arenas[1], PAGE_MEMORY);
+	map_results_init(&stream->results);
 }
 
 void map_stream_done(struct map_stream *stream)
 {
 	ddb_buffer_done(&stream->text);
-	ddb_arena_done(&stream->arenas[0]);
-	ddb_arena_done(&stream->arenas[1]);
-}
-
-void map_stream_follow(struct map_stream *stream, const char *path)
-{
-	char name[MAP_NAME_MAX + 3];
-	size_t length = strcspn(path, "/");
-
-	if (length >= sizeof(name))
-		length = 0;
-	memcpy(name, path, length);
-	name[length] = '\0';
-	if (!map_name_to_table(name, stream->table))
-		stream->table[0] = '\0'; /* none has that name */
+	map_results_done(&stream->results);
 }
 
 static void rewind_stream(struct map_stream *stream)
 {
 	ddb_buffer_clear(&stream->text);
 	stream->start = 0;
-	stream->begun = stream->ended = false;
+	map_results_rewind(&stream->results);
 }
 
 /* Before the next page: keeps only the newest of the text. */
@@ -72,70 +49,46 @@ static void forget(struct map_stream *stream)
 	stream->start += old;
 }
 
-static enum ddb_code render_page(struct map_stream *stream, const struct ddb_table *table,
-	const struct ddb_page *page, struct ddb_error *err)
+static int render_page(struct map_stream *stream, const struct map_place *place, const struct ddb_page *page,
+	struct ddb_error *err)
 {
-	size_t before = stream->text.length;
-
 	for (size_t i = 0; i < page->count; i++)
-		map_document_write(table, &page->entries[i].item, stream->rendering, false, &stream->text);
-	if (!stream->text.failed)
-		return DDB_OK;
-	stream->text.failed = false;
-	stream->text.length = before;
-	return ddb_fail_memory(err);
+		map_document_write(
+			place->table, &page->entries[i].item, place->rendering, false, &stream->text);
+	return stream->text.failed ? map_errno(ddb_fail_memory(err)) : 0;
 }
 
-/* The key to go on behind: shares its values with the page's last item. */
-static enum ddb_code last_key(const struct ddb_table *table, const struct ddb_page *page,
-	struct ddb_arena *arena, struct ddb_value *ret, struct ddb_error *err)
+/* What fails leaves the stream where it was: the next read tries again. */
+static int fetch(struct map_stream *stream, const struct map_place *place, struct ddb_error *err)
 {
-	const struct ddb_value *item = &page->entries[page->count - 1].item;
-
-	return map_key_of_values(
-		table, map_key_value(table, item, false), map_key_value(table, item, true), arena, ret, err);
-}
-
-static enum ddb_code fetch(struct map_stream *stream, const struct ddb_table *table, struct ddb_error *err)
-{
-	struct ddb_arena *arena = &stream->arenas[stream->turn];
-	struct ddb_query scan = {
-		.table = stream->table,
-		.page_bytes = PAGE_BYTES,
-		.start = stream->begun ? &stream->last : NULL,
-		.segment = stream->segment,
-		.segments = stream->segments,
-	};
-	struct ddb_value last = {0};
+	struct map_results before = stream->results;
+	size_t length = stream->text.length;
 	struct ddb_page page;
+	int number = map_results_next(
+		&stream->results, stream->file->map, place, MAP_RESULTS_DOCUMENTS, 0, PAGE_BYTES, &page, err);
 
-	ddb_arena_reset(arena);
-	enum ddb_code code = stream->engine->ops->query(stream->engine, arena, &scan, &page, err);
-	if (!code && page.count)
-		code = last_key(table, &page, arena, &last, err);
-	if (!code)
-		code = render_page(stream, table, &page, err);
-	if (code)
-		return code;
-	stream->ended = !page.more || !page.count;
-	stream->last = last;
-	stream->begun = true;
-	stream->turn = !stream->turn;
-	return DDB_OK;
+	if (!number)
+		number = render_page(stream, place, &page, err);
+	if (number) {
+		stream->text.failed = false;
+		stream->text.length = length;
+		map_results_return(&stream->results, &before);
+	}
+	return number;
 }
 
-static enum ddb_code next_page(struct map_stream *stream, struct ddb_error *err)
+/* The path is resolved for each page: the table may have got another name, or its definition. */
+static int next_page(struct map_stream *stream, struct ddb_error *err)
 {
-	DDB_TABLE_AUTO struct ddb_table *table = NULL;
-	enum ddb_code code = stream->engine->ops->describe_table(stream->engine, stream->table, &table, err);
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	MAP_PLACE_AUTO struct map_place place = {0};
 
-	if (code)
-		return code;
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
+	int number = map_resolve(stream->file->map, &arena, stream->file->path, &place, err);
+	if (number || !place.row->stream)
+		return number ? number : ENOENT;
 	forget(stream);
-	if (table->definition)
-		return fetch(stream, table, err);
-	stream->ended = true; /* a provisional table without a kind has no items */
-	return DDB_OK;
+	return fetch(stream, &place, err);
 }
 
 /* Copies what is at hand. */
@@ -156,19 +109,19 @@ int map_stream_read(struct map_stream *stream, uint64_t offset, char *buffer, si
 		rewind_stream(stream);
 	for (;;) {
 		done += copy(stream, offset + done, buffer + done, size - done);
-		if (done == size || stream->ended)
+		if (done == size || stream->results.ended)
 			break;
-		enum ddb_code code = next_page(stream, err);
-		if (code && !done)
-			return map_errno(code);
-		if (code)
+		int number = next_page(stream, err);
+		if (number && !done)
+			return number;
+		if (number)
 			break;
 	}
 	*ret_length = done;
 	return 0;
 }
 
-/* ---- T/.scan ---- */
+/* ---- T/.scan, items.jsonl of queries ---- */
 
 static int scan_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
 {
@@ -184,12 +137,7 @@ static void scan_done(struct map_file *file)
 	free(file->part);
 }
 
-static void scan_renamed(struct map_file *file)
-{
-	map_stream_follow(file->part, file->path);
-}
-
-static const struct map_file_ops scan_ops = {.read = scan_read, .renamed = scan_renamed, .done = scan_done};
+static const struct map_file_ops scan_ops = {.read = scan_read, .done = scan_done};
 
 int map_scan_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
 	struct ddb_error *err)
@@ -200,8 +148,9 @@ int map_scan_open(struct map *map, const struct map_place *place, struct map_fil
 	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
 	if (!stream)
 		return map_errno(ddb_fail_memory(err));
-	map_stream_init(stream, place, map->engine);
+	map_stream_init(stream, file);
 	file->part = stream;
 	file->ops = &scan_ops;
-	return map_place_stat(map, &arena, place, ret, err);
+	int number = place->query ? map_query_check_whole(place->query, err) : 0;
+	return number ? number : map_place_stat(map, &arena, place, ret, err);
 }

@@ -23,6 +23,15 @@ enum map_kind {
 	MAP_SCAN_ALL,     /* T/.scan/items.jsonl */
 	MAP_SEGMENTS,     /* T/.scan/N */
 	MAP_SEGMENT,      /* T/.scan/N/K.jsonl */
+	MAP_INDEXES,      /* T/.index */
+	MAP_INDEX,        /* T/.index/NAME */
+	MAP_KEY,          /* T/.index/NAME/KEY: a partition of the index */
+	MAP_QUERIES,      /* T/.query, T/.index/NAME/.query */
+	MAP_QUERY,        /* below it: a component, and those before it */
+	MAP_ENTRY,        /* an item, in a query's or an index's listing */
+	MAP_RESULTS,      /* items.jsonl there */
+	MAP_COUNT,        /* count */
+	MAP_EXPLAIN,      /* explain */
 	MAP_PARTITION,    /* T/d */
 	MAP_ITEM,         /* T/a.json, T/d/b.json */
 	MAP_SCRATCH,
@@ -30,6 +39,7 @@ enum map_kind {
 };
 
 struct map_row;
+struct map_query; /* query.h */
 
 /* A resolved path. The names are well-formed; whether item, partition or scratch file exists is for the
  * engine to say. */
@@ -52,6 +62,7 @@ struct map_place {
 	 * files), and since when. MAP_SCRATCH_DIRECTORY: it is there. */
 	bool exists;
 	int64_t mtime_ns;
+	const struct map_query *query; /* from MAP_INDEX and MAP_QUERIES down; else NULL */
 	uint32_t segment, segments;
 	struct ddb_scratch_name scratch;        /* MAP_SCRATCH and MAP_SCRATCH_DIRECTORY: the entry */
 	uint8_t inside[DDB_DIRECTORY_ID_BYTES]; /* MAP_SCRATCH_DIRECTORY that exists: the id of what is in it
@@ -64,7 +75,7 @@ struct map_place {
  * a table with a sort key it is a partition if that exists, else a scratch file. On success map_place_done
  * must follow. On failure map_errno(err->code) is what creating a file of that name is answered with: EINVAL
  * where a lookup finds nothing because the name is no key's, EACCES in directories that hold no files of the
- * user's.
+ * user's. EINVAL of itself is a query that is none: *err says why, and ret->kind is of the directory above.
  */
 int map_resolve(struct map *map, struct ddb_arena *arena, const char *path, struct map_place *ret,
 	struct ddb_error *err);
@@ -139,7 +150,8 @@ struct map {
 
 /* One component on the way down. */
 struct map_step {
-	const char *name; /* NUL-terminated, in the arena; 1 to 255 bytes, neither "." nor ".." */
+	const char *name; /* NUL-terminated, in the arena; 1 to 255 bytes (of a query's component 1,024),
+			     neither "." nor ".." */
 	size_t length;
 	bool last;
 	bool directory; /* the last one shall be a directory */
@@ -157,6 +169,7 @@ struct map_row {
 		struct map_place *ret, struct ddb_error *err);
 	const char *name; /* for rows that are one fixed name */
 	bool directory, writable, stream, volatile_;
+	bool untold; /* as in struct map_attr */
 	bool listed;
 	int (*stat)(struct map *map, struct ddb_arena *arena, const struct map_place *place,
 		struct map_attr *ret, struct ddb_error *err);

@@ -2,23 +2,39 @@
  * Extended attributes: one row for each that is ours, one for each family that tools try. A name that is not
  * ours costs a few comparisons and never the store: tools ask for some on every file.
  */
-#include "mapping/tree.h"
+#include "mapping/entry.h"
+#include "mapping/file.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { XATTR_MEMORY = 1 << 20 };
-
 /* Writes the value as text; ENODATA where the file has none. */
-typedef int get_value(struct map *map, struct ddb_arena *arena, const struct map_place *place, char ret[64],
-	struct ddb_error *err);
+typedef int get_value(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	char ret[MAP_PATH_MAX], struct ddb_error *err);
+/* Does what the value says; EOPNOTSUPP where a file has no such attribute. */
+typedef int set_value(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	const char *value, size_t size, struct ddb_error *err);
 
-static int get_size(struct map *map, struct ddb_arena *arena, const struct map_place *place, char ret[64],
-	struct ddb_error *err)
+/* ---- user.size, user.item ---- */
+
+static int get_entry_size(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	char ret[MAP_PATH_MAX], struct ddb_error *err)
+{
+	struct ddb_entry entry;
+	int number = map_entry_get(map, arena, place, true, &entry, err);
+	if (!number)
+		snprintf(ret, MAP_PATH_MAX, "%u", entry.meta.size);
+	return number;
+}
+
+static int get_size(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	char ret[MAP_PATH_MAX], struct ddb_error *err)
 {
 	struct ddb_get_item request = {.meta_only = true};
 	struct ddb_get_result result;
+	if (place->kind == MAP_ENTRY)
+		return get_entry_size(map, arena, place, ret, err);
 	if (place->kind != MAP_ITEM)
 		return ENODATA;
 	if (place->unnamed || place->table->provisional == DDB_PROVISIONAL)
@@ -31,22 +47,84 @@ static int get_size(struct map *map, struct ddb_arena *arena, const struct map_p
 		return map_errno(code);
 	if (!result.found)
 		return ENOENT;
-	snprintf(ret, 64, "%u", result.entry.meta.size);
+	snprintf(ret, MAP_PATH_MAX, "%u", result.entry.meta.size);
 	return 0;
 }
 
+static int get_item_path(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	char ret[MAP_PATH_MAX], struct ddb_error *err)
+{
+	struct ddb_entry entry;
+	if (place->kind != MAP_ENTRY)
+		return ENODATA;
+	int number = map_entry_get(map, arena, place, true, &entry, err);
+	return number ? number : map_entry_item_path(place, ret);
+}
+
+/* ---- user.update ---- */
+
+static int get_nothing(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	char ret[MAP_PATH_MAX], struct ddb_error *err)
+{
+	(void)map, (void)arena, (void)ret;
+	if (place->kind != MAP_ITEM)
+		return ENODATA;
+	ddb_fail(err, DDB_ACCESS_DENIED, "The attribute can only be set: user.update");
+	return EACCES;
+}
+
+static enum ddb_code run_update(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	const char *expression, size_t length, struct ddb_put_result *ret, struct ddb_error *err)
+{
+	struct ddb_update_item update = {.table = place->table->name, .condition = DDB_IF_PRESENT};
+	struct ddb_scope scope;
+	enum ddb_code code = ddb_scope_init(&scope, arena, NULL, NULL, true, err);
+	if (!code)
+		code = ddb_changes_parse(&scope, expression, length, &update.changes, err);
+	if (!code)
+		code = map_place_key(place, arena, &update.key, err);
+	return code ? code : map->engine->ops->update_item(map->engine, &update, ret, err);
+}
+
+/* The attribute is a file's that was found: an item that went meanwhile is not made anew. */
+static int set_update(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	const char *value, size_t size, struct ddb_error *err)
+{
+	struct ddb_put_result result;
+	if (place->kind != MAP_ITEM) {
+		bool entry = place->kind == MAP_ENTRY;
+		ddb_fail(err, entry ? DDB_ACCESS_DENIED : DDB_VALIDATION,
+			entry ? "The file is read-only" : "Only an item can be updated");
+		return entry ? EACCES : EOPNOTSUPP;
+	}
+	if (place->unnamed || place->table->provisional == DDB_PROVISIONAL)
+		return ENOENT;
+	enum ddb_code code = run_update(map, arena, place, value, size, &result, err);
+	if (code == DDB_CONDITIONAL_CHECK_FAILED)
+		return ENOENT;
+	if (!code)
+		map_tell_item(map, place, result.meta.version, NULL);
+	return map_errno(code);
+}
+
+/* ---- The table ---- */
+
 static const struct row {
 	const char *name;
-	bool family;     /* all names that begin so */
-	get_value *get;  /* NULL: nobody has one */
-	int set, remove; /* what changing it is answered with */
-	bool quiet;      /* not worth a line in /.errors: tools try it on every file */
+	bool family;    /* all names that begin so */
+	get_value *get; /* NULL: nobody has one */
+	set_value *set; /* NULL: `unset` */
+	int unset;      /* what setting it is answered with */
+	int remove;     /* and removing it */
+	bool quiet;     /* not worth a line in /.errors: tools try it on every file */
 } rows[] = {
-	{"user.size", false, get_size, EACCES, EACCES, false},
-	{"system.posix_acl_", true, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
-	{"security.", true, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
-	{"user.", true, NULL, EOPNOTSUPP, ENODATA, false},
-	{"", true, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
+	{"user.size", false, get_size, NULL, EACCES, EACCES, false},
+	{"user.item", false, get_item_path, NULL, EACCES, EACCES, false},
+	{"user.update", false, get_nothing, set_update, 0, EACCES, false},
+	{"system.posix_acl_", true, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
+	{"security.", true, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
+	{"user.", true, NULL, NULL, EOPNOTSUPP, ENODATA, false},
+	{"", true, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
 };
 
 static const struct row *find(const char *name)
@@ -68,6 +146,11 @@ static int give(const char *text, char *value, size_t size, size_t *ret_length)
 	return 0;
 }
 
+static bool is_answer(int number)
+{
+	return number == ENOENT || number == ENODATA || number == ENOTDIR || number == ENAMETOOLONG;
+}
+
 int map_getxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
 	char *value, size_t size, size_t *ret_length)
 {
@@ -77,14 +160,14 @@ int map_getxattr(struct map *map, const struct map_caller *caller, const char *p
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	MAP_PLACE_AUTO struct map_place place = {0};
 	struct ddb_error err;
-	char text[64];
-	ddb_arena_init(&arena, XATTR_MEMORY);
+	char text[MAP_PATH_MAX];
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
 	int number = map_resolve(map, &arena, path, &place, &err);
 	if (!number)
 		number = row->get(map, &arena, &place, text, &err);
 	if (!number)
 		return give(text, value, size, ret_length);
-	if (number == ENOENT || number == ENODATA || number == ENOTDIR || number == ENAMETOOLONG)
+	if (is_answer(number))
 		return number;
 	return map_refused(map, caller, path, "getxattr", number, &err);
 }
@@ -100,14 +183,31 @@ static int refuse_change(struct map *map, const struct map_caller *caller, const
 	return map_refused(map, caller, path, operation, number, &err);
 }
 
+static int set(struct map *map, const struct map_caller *caller, const char *path, const struct row *row,
+	const char *value, size_t size)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	MAP_PLACE_AUTO struct map_place place = {0};
+	struct ddb_error err;
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
+	int number = map_resolve(map, &arena, path, &place, &err);
+	if (!number)
+		number = row->set(map, &arena, &place, value, size, &err);
+	return !number || is_answer(number) ? number
+					    : map_refused(map, caller, path, "setxattr", number, &err);
+}
+
+/* No attribute is of a kind that could be created or replaced: the flags do not matter. */
 int map_setxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
 	const char *value, size_t size, int flags)
 {
 	const struct row *row = find(name);
-	(void)value, (void)size, (void)flags;
+	(void)flags;
 	if (map->options.read_only)
 		return EROFS;
-	return refuse_change(map, caller, path, row, name, "setxattr", row->set);
+	if (row->set)
+		return set(map, caller, path, row, value, size);
+	return refuse_change(map, caller, path, row, name, "setxattr", row->unset);
 }
 
 /* Ours answer when they are asked for and are not listed. */
