@@ -217,10 +217,14 @@ static int create_place(struct map *map, const struct map_caller *caller, struct
 
 	if (!number && flags & O_EXCL)
 		return EEXIST;
-	if (!number || !can_be_new(place->kind))
-		return number ? number : open_existing(map, caller, place, flags, ret, ret_attr, err);
+	if (!number)
+		return open_existing(map, caller, place, flags, ret, ret_attr, err);
 	if (number != ENOENT)
 		return number;
+	if (!can_be_new(place->kind)) {
+		ddb_fail(err, DDB_ACCESS_DENIED, "Nothing can be made in this directory");
+		return EACCES;
+	}
 	return create_new(map, caller, place, flags, mode, ret, ret_attr, err);
 }
 

@@ -100,6 +100,8 @@ static int check_entry(struct map *map, struct ddb_arena *arena, const struct ma
 	struct ddb_entry found;
 	if (!map_query_is_component(step->name))
 		return 0;
+	if (!step->last)
+		return MAP_NOT_MINE;
 	entry.name = step->name;
 	int number = map_entry_get(map, arena, &entry, true, &found, err);
 	return number == ENOENT ? MAP_NOT_MINE : number;
@@ -110,7 +112,7 @@ int map_match_entry(struct map *map, struct ddb_arena *arena, const struct map_s
 {
 	const struct ddb_index_definition *index = ret->query->index;
 	size_t length = strlen(suffix);
-	if (!step->last || step->length > MAP_NAME_MAX || step->length <= length ||
+	if (step->length > MAP_NAME_MAX || step->length <= length ||
 		memcmp(step->name + step->length - length, suffix, length))
 		return MAP_NOT_MINE;
 	enum ddb_type types[MAP_ENTRY_PARTS_MAX];

@@ -1,5 +1,6 @@
 # Keys to names and back: hostile keys of every type, long names, and the spellings that are no names.
 . "$TESTS/lib.sh" || exit 1
+export PYTHONPATH=$TESTS PYTHONDONTWRITEBYTECODE=1
 
 # what each key is called, as an independent program sees it
 python3 - >"$work/keys.jsonl" <<'PYTHON'
@@ -11,33 +12,6 @@ keys = ["plain", "a b", "/", "a/b", "%", "%2F", "~", "a~b", "~~", ".", "..", "..
 for number, key in enumerate(keys):
     print(json.dumps({"id": key, "number": number}))
 PYTHON
-cat >"$work/names.py" <<'PYTHON'
-import base64, hashlib
-def encode(key):
-    out = ""
-    for i, c in enumerate(key):
-        if c in "/%~" or ord(c) < 32 or ord(c) == 127 or (c == "." and i == 0):
-            out += "%%%02X" % ord(c)
-        else:
-            out += c
-    return out
-def cut(full, suffix):
-    if len((full + suffix).encode()) <= 255:
-        return full + suffix
-    pieces, i = [], 0
-    while i < len(full):
-        n = 3 if full[i] == "%" else 1
-        pieces.append(full[i:i + n])
-        i += n
-    head, size = "", 0
-    for piece in pieces:
-        if size + len(piece.encode()) > 200:
-            break
-        head += piece
-        size += len(piece.encode())
-    digest = hashlib.blake2b(full.encode(), digest_size=20).digest()
-    return head + "~~" + base64.b32encode(digest).decode().lower() + suffix
-PYTHON
 
 start
 lines() { "$DYNAMOUNT" import "$mnt" "$1" --key "$2" "$3" >/dev/null; }
@@ -46,8 +20,7 @@ check "composite" lines Composite id,sort <(jq -c '.sort = (.id[0:256])' "$work/
 check "names, sizes, keys" python3 - "$work" "$mnt" <<'PYTHON'
 import json, os, sys
 work, mnt = sys.argv[1:]
-sys.path.insert(0, work)
-from names import encode, cut
+from keynames import encode, cut
 expected = {}
 items = [json.loads(line) for line in open(work + "/keys.jsonl")]
 for item in items:
@@ -82,8 +55,7 @@ same "xargs" "$(wc -l <"$work/keys.jsonl")" "$(cd "$mnt/Simple" && ls | xargs -d
 check "a long name made by hand" python3 - "$work" "$mnt" <<'PYTHON'
 import json, os, sys
 work, mnt = sys.argv[1:]
-sys.path.insert(0, work)
-from names import encode, cut
+from keynames import encode, cut
 key = "long/" * 100
 path = mnt + "/Simple/" + cut(encode(key), ".json")
 with open(path, "w") as f:
