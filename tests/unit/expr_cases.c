@@ -41,10 +41,11 @@ struct run {
 
 static const struct ddb_value *read_json(struct run *run, const char *text)
 {
+	static const struct ddb_json_limits limits = {.nesting = 128, .nodes = 1 << 20};
 	struct ddb_value *json = ddb_arena_alloc(&run->arena, sizeof *json);
 	struct ddb_error err = {0};
 	assert_non_null(json);
-	if (ddb_json_read(&run->arena, map_document_limits(DDB_RENDER_TYPED), text, strlen(text), json, &err))
+	if (ddb_json_read(&run->arena, &limits, text, strlen(text), json, &err))
 		fail_msg("%s\n%s", err.message, text);
 	return json;
 }
