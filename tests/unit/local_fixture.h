@@ -58,7 +58,50 @@ HELPER bool alias(const struct ddb_table *table, const struct ddb_value *value, 
 	return true;
 }
 
-static const struct ddb_rendering_hooks hooks = {.measure = measure, .alias = alias};
+HELPER void digest_add(uint64_t *hash, const struct ddb_value *value, size_t *bytes)
+{
+	*hash = (*hash ^ value->type) * 1099511628211u;
+	for (uint32_t i = 0; value->type < DDB_BOOL && i < value->count; i++)
+		*hash = (*hash ^ value->bytes[i]) * 1099511628211u;
+	*bytes += value->type < DDB_BOOL ? value->count : 0;
+}
+
+HELPER bool digest_end(uint64_t hash, size_t bytes, uint8_t ret[DDB_ALIAS_BYTES])
+{
+	for (unsigned i = 0; i < DDB_ALIAS_BYTES; i++) {
+		hash = (hash ^ i) * 1099511628211u;
+		ret[i] = (uint8_t)(hash >> 32);
+	}
+	return bytes >= ALIASED_FROM;
+}
+
+HELPER bool index_alias(const struct ddb_table *table, const struct ddb_index_definition *index,
+	const struct ddb_value *partition, uint8_t ret[DDB_ALIAS_BYTES])
+{
+	uint64_t hash = 11;
+	size_t bytes = 0;
+	(void)table;
+	(void)index;
+	digest_add(&hash, partition, &bytes);
+	for (uint32_t i = 0; partition->type == DDB_L && i < partition->count; i++)
+		digest_add(&hash, &partition->elements[i], &bytes);
+	return digest_end(hash, bytes, ret);
+}
+
+HELPER bool entry_alias(const struct ddb_table *table, const struct ddb_index_definition *index,
+	const struct ddb_value *key, uint8_t ret[DDB_ALIAS_BYTES])
+{
+	uint64_t hash = 13;
+	size_t bytes = 0;
+	(void)table;
+	(void)index;
+	for (uint32_t i = 0; i < key->count; i++)
+		digest_add(&hash, &key->attributes[i].value, &bytes);
+	return digest_end(hash, bytes, ret);
+}
+
+static const struct ddb_rendering_hooks hooks = {
+	.measure = measure, .alias = alias, .index_alias = index_alias, .entry_alias = entry_alias};
 
 /* ---- Codes ---- */
 
