@@ -92,7 +92,14 @@ static enum ddb_code many_change(struct local_job *job, void *context, struct dd
 		ddb_arena_reset(&job->arena);
 		if (local_writing_begin(&writing, job, &item->key, NULL, false, &many->unwritten))
 			return DDB_OK;
-		enum ddb_code code = local_writing_put(&writing, item, job->now, &result, err);
+		struct ddb_error reason;
+		enum ddb_code code = local_writing_put(&writing, item, job->now, &result, &reason);
+		if (code == DDB_ITEM_COLLECTION_TOO_LARGE) { /* nothing of this item is written */
+			many->unwritten = reason;
+			return DDB_OK;
+		}
+		if (code && err)
+			*err = reason;
 		if (code)
 			return code;
 		many->written++;

@@ -91,13 +91,16 @@ enum ddb_code local_writing_store(struct local_writing *writing, const struct lo
 	meta->version = local_next_version(job->engine, job->txn);
 	meta->size = item->size;
 	memcpy(meta->rendered, item->rendered, sizeof meta->rendered);
+	enum ddb_code code = change_entries(writing, &item->value, meta, err); /* first: it may refuse */
+	if (code)
+		return code;
 	job->counters.items += !old->found;
 	job->counters.bytes += meta->size - (uint64_t)old_size;
 	job->counted = true;
-	enum ddb_code code = local_item_write(job->txn, writing->key, meta, item->body, item->length, err);
+	code = local_item_write(job->txn, writing->key, meta, item->body, item->length, err);
 	if (!code && !old->found)
 		code = local_place_enter(job, writing->key, NULL, err);
-	return code ? code : change_entries(writing, &item->value, meta, err);
+	return code;
 }
 
 enum ddb_code local_writing_put(struct local_writing *writing, const struct local_item *item,
