@@ -56,6 +56,7 @@ struct item_change {
 	struct local_job *job;
 	const struct local_key *key;
 	const struct ddb_meta *meta; /* of the new item, or NULL */
+	bool same_item;              /* not one that took another's place */
 	unsigned count;
 	struct entry_change entries[LOCAL_INDEXES_MAX];
 	int64_t collected; /* bytes that the item's collection grows by */
@@ -106,7 +107,7 @@ static enum ddb_code plan_index(struct item_change *change, unsigned position, c
 		return code;
 	entry->same_key = before->indexed && after->indexed &&
 			  same_values(entry->index, &before->values, &after->values);
-	if (entry->same_key && ddb_value_equal(&before->projected, &after->projected))
+	if (entry->same_key && change->same_item && ddb_value_equal(&before->projected, &after->projected))
 		return DDB_OK;
 	if (entry->index->local)
 		change->collected += (int64_t)after->size - (int64_t)before->size;
@@ -335,6 +336,7 @@ enum ddb_code local_indexes_change(struct local_job *job, const struct local_key
 	bool collected = false;
 	if (!local_has_indexes(job->table))
 		return DDB_OK;
+	change.same_item = old && new_ && old_meta->serial == new_meta->serial;
 	enum ddb_code code = plan(&change, old, new_, err);
 	if (!code && has_local_indexes(job->table))
 		code = local_fill_collected(job->txn, job->table, key, &collected, err);
