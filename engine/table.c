@@ -78,15 +78,48 @@ static void write_arn(const struct describing *d, const char *member, const char
 	ddb_json_member_string(d->json, member, arn);
 }
 
+/* NULL: not known. */
+static const struct ddb_index_counts *index_counts(
+	const struct describing *d, const struct ddb_index_definition *index)
+{
+	size_t position = (size_t)(index - d->definition->indexes);
+	return position < d->counts->index_count ? &d->counts->indexes[position] : NULL;
+}
+
+static bool is_creating(const struct ddb_index_counts *counts)
+{
+	return counts && counts->state == DDB_INDEX_CREATING;
+}
+
+static const char *table_status(const struct describing *d)
+{
+	if (d->deleted)
+		return "DELETING";
+	if (d->table->provisional != DDB_DEFINED)
+		return "CREATING";
+	for (unsigned i = 0; i < d->definition->index_count; i++)
+		if (is_creating(index_counts(d, &d->definition->indexes[i])))
+			return "UPDATING";
+	return "ACTIVE";
+}
+
 static void write_index(const struct describing *d, const struct ddb_index_definition *index)
 {
 	ddb_json_open(d->json, '{');
 	ddb_json_member_string(d->json, "IndexName", index->name);
 	ddb_index_write_key(index, d->json);
 	ddb_index_write_projection(index, d->json);
+	const struct ddb_index_counts *counts = index_counts(d, index);
+	bool creating = is_creating(counts);
 	if (!index->local) {
-		ddb_json_member_string(d->json, "IndexStatus", "ACTIVE");
+		ddb_json_member_string(d->json, "IndexStatus", creating ? "CREATING" : "ACTIVE");
+		if (creating)
+			ddb_json_member_bool(d->json, "Backfilling", true);
 		write_throughput(d->json, &index->throughput);
+	}
+	if (counts) {
+		ddb_json_member_int(d->json, "IndexSizeBytes", (int64_t)counts->bytes);
+		ddb_json_member_int(d->json, "ItemCount", (int64_t)counts->entries);
 	}
 	write_arn(d, "IndexArn", index->name);
 	ddb_json_close(d->json, '}');
@@ -123,17 +156,14 @@ static void write_sse(const struct ddb_definition *definition, struct ddb_json_o
 static void write_table(const struct describing *d)
 {
 	const struct ddb_definition *definition = d->definition;
-	bool known = definition->hash.name, provisional = d->table->provisional != DDB_DEFINED;
+	bool known = definition->hash.name;
 	ddb_json_open(d->json, '{');
 	if (known)
 		ddb_definition_write_attributes(definition, d->json);
 	ddb_json_member_string(d->json, "TableName", d->table->name);
 	if (known)
 		ddb_definition_write_key(definition, d->json);
-	ddb_json_member_string(d->json, "TableStatus",
-		d->deleted    ? "DELETING"
-		: provisional ? "CREATING"
-			      : "ACTIVE");
+	ddb_json_member_string(d->json, "TableStatus", table_status(d));
 	write_time(d->json, "CreationDateTime", d->table->created_ns);
 	write_throughput(d->json, &definition->throughput);
 	ddb_json_member_int(d->json, "TableSizeBytes", (int64_t)d->counts->bytes);
