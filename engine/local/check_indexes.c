@@ -568,6 +568,8 @@ static enum ddb_code check_index(
 	enum ddb_code code = check_kind(check, LOCAL_ENTRY, space, visit_entry, &entries, err);
 	if (!code)
 		code = close_partition(check, &entries, err);
+	if (!code)
+		code = check_refresh(check, err); /* what was repaired is what aliases must stand for */
 	return code ? code : check_index_aliases(check, &entries, err);
 }
 
