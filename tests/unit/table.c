@@ -141,6 +141,49 @@ static void test_everything(void **state)
 											"nEnabled\":true}");
 }
 
+/* Each index in its state, with its counts; the table is UPDATING while one is being made. */
+static void test_indexes(void **state)
+{
+	(void)state;
+	static const char definition[] = "{\"AttributeDefinitions\":[" ATTRIBUTE("a", "S") "," ATTRIBUTE(
+		"b", "N") "],\"KeySchema\":[" KEY("a", "HASH") "," KEY("b",
+		"RANGE") "],\"LocalSecondaryIndexes\":[{\"IndexName\":\"lll\",\"KeySchema\":[" KEY("a",
+		"HASH") "," KEY("b",
+		"RANGE") "],\"Projection\":{\"ProjectionType\":\"ALL\"}}],"
+			 "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ggg\",\"KeySchema\":[" KEY(
+				 "b", "HASH") "],\"Projection\":{\"ProjectionType\":\"ALL\"}}]}";
+	static const struct {
+		struct ddb_table_counts counts;
+		const char *table, *local, *global;
+	} rows[] = {
+		{{.index_count = 2, .indexes = {{.entries = 3, .bytes = 40}, {.entries = 5, .bytes = 60}}},
+			"\"TableStatus\":\"ACTIVE\"",
+			"{\"ProjectionType\":\"ALL\"},\"IndexSizeBytes\":40,\"ItemCount\":3",
+			"\"IndexStatus\":\"ACTIVE\",\"ProvisionedThroughput\":" UNITS(
+				"0", "0") ",\"IndexSizeBytes\":60,\"ItemCount\":5,\"IndexArn\":\"" ARN
+					  "/index/ggg\""},
+		{{.index_count = 2,
+			 .indexes = {{.entries = 0},
+				 {.state = DDB_INDEX_CREATING, .entries = 1, .bytes = 9}}},
+			"\"TableStatus\":\"UPDATING\"", "\"IndexSizeBytes\":0,\"ItemCount\":0",
+			"\"IndexStatus\":\"CREATING\",\"Backfilling\":true,\"ProvisionedThroughput\":" UNITS(
+				"0", "0") ",\"IndexSizeBytes\":9,\"ItemCount\":1"},
+	};
+	struct ddb_table *table = make_table(definition, DDB_DEFINED);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		DDB_BUFFER_AUTO struct ddb_buffer text;
+		ddb_buffer_init(&text, 1 << 20);
+		struct ddb_json_out json;
+		ddb_json_out_init(&json, &text, false);
+		ddb_table_describe(table, &rows[i].counts, "eu-central-1", &json);
+		ddb_buffer_add_byte(&text, '\0');
+		assert_non_null(strstr(text.bytes, rows[i].table));
+		assert_non_null(strstr(text.bytes, rows[i].local));
+		assert_non_null(strstr(text.bytes, rows[i].global));
+	}
+	ddb_table_unref(table);
+}
+
 static void test_sse(void **state)
 {
 	(void)state;
@@ -225,6 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_indexes),
 		cmocka_unit_test(test_sse),
 		cmocka_unit_test(test_provisional),
 		cmocka_unit_test(test_references),
