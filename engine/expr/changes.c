@@ -235,6 +235,15 @@ bool ddb_changes_write(const struct ddb_changes *changes, const char *name, size
 	return true;
 }
 
+/* Paths that go into one attribute are distinct from a path that is it, or they would overlap. */
+bool ddb_changes_enter(const struct ddb_changes *changes, const char *name, size_t length)
+{
+	const struct expr_step step = {.name = name, .length = (uint32_t)length};
+	size_t at = first_of(changes, &step);
+	return at < changes->count && expr_path_begins(changes->sorted[at], name, length) &&
+	       changes->sorted[at]->count > 1;
+}
+
 bool ddb_changes_create(const struct ddb_changes *changes)
 {
 	for (size_t i = 0; i < changes->count; i++) {

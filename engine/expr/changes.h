@@ -20,6 +20,8 @@ DDB_MUST_CHECK enum ddb_code ddb_changes_of_map(struct ddb_arena *arena, const s
  * NULL): the value when it is a plain SET of the whole attribute to one, else NULL. */
 bool ddb_changes_write(const struct ddb_changes *changes, const char *name, size_t length,
 	const struct ddb_value **ret_value);
+/* Whether one of those paths goes into the attribute: it has a part of it, not the whole. */
+bool ddb_changes_enter(const struct ddb_changes *changes, const char *name, size_t length);
 /* Whether it can bring a missing item into being: not when it only removes. */
 bool ddb_changes_create(const struct ddb_changes *changes);
 

@@ -30,6 +30,32 @@ static enum ddb_code check_key_kept(struct update *update, const struct ddb_key_
 	return DDB_OK;
 }
 
+static enum ddb_code check_scalar(const struct ddb_changes *changes,
+	const struct ddb_key_attribute *attributes, unsigned count, struct ddb_error *err)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (ddb_changes_enter(changes, attributes[i].name, attributes[i].name_length))
+			return ddb_fail(err, DDB_VALIDATION,
+				"Key attributes must be scalars; list random access '[]' and map lookup '.' "
+				"are not allowed: IndexKey: %s",
+				attributes[i].name);
+	return DDB_OK;
+}
+
+/* An index key is nothing that a path could go into, whatever the item has there. */
+static enum ddb_code check_index_keys(
+	const struct ddb_definition *definition, const struct ddb_changes *changes, struct ddb_error *err)
+{
+	enum ddb_code code = DDB_OK;
+	for (unsigned i = 0; !code && i < definition->index_count; i++) {
+		const struct ddb_index_definition *index = &definition->indexes[i];
+		code = check_scalar(changes, index->hash, index->hash_count, err);
+		if (!code)
+			code = check_scalar(changes, index->range, index->range_count, err);
+	}
+	return code;
+}
+
 static enum ddb_code update_check(struct local_engine *engine, const struct local_table *table,
 	struct update *update, struct ddb_error *err)
 {
@@ -43,7 +69,7 @@ static enum ddb_code update_check(struct local_engine *engine, const struct loca
 	code = check_key_kept(update, &definition->hash, &key->hash, err);
 	if (!code && definition->has_range)
 		code = check_key_kept(update, &definition->range, &key->range, err);
-	return code;
+	return code ? code : check_index_keys(definition, update->request->changes, err);
 }
 
 /* ---- Within it ---- */

@@ -196,6 +196,35 @@ static void refuses_its_key(void **state)
 	assert_int_equal(counts(f, "Users").items, 0);
 }
 
+static void refuses_parts_of_index_keys(void **state)
+{
+	F;
+	static const char text[] =
+		"{'KeySchema':[{'AttributeName':'id','KeyType':'HASH'}],"
+		"'AttributeDefinitions':[{'AttributeName':'id','AttributeType':'S'},"
+		"{'AttributeName':'g','AttributeType':'S'},{'AttributeName':'r','AttributeType':'N'}],"
+		"'GlobalSecondaryIndexes':[{'IndexName':'all','KeySchema':[{'AttributeName':'g','KeyType':'"
+		"HASH'},"
+		"{'AttributeName':'r','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}]}";
+	struct ddb_definition *definition;
+	struct ddb_value json = DOC(text);
+	assert_ok(f, ddb_definition_from_json(&json, &definition, &f->err));
+	assert_ok(f, OP(f->engine, create_table, "Users", definition, &f->err));
+	ddb_definition_unref(definition);
+	assert_int_equal(
+		update_text(f, KEY_A, "SET g.x = :v", "{':v':1}", DDB_RETURN_NONE).code, DDB_VALIDATION);
+	assert_string_equal(f->err.message,
+		"Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+		"IndexKey: g");
+	assert_int_equal(update_text(f, KEY_A, "REMOVE r[0]", NULL, DDB_RETURN_NONE).code, DDB_VALIDATION);
+	assert_non_null(strstr(f->err.message, "IndexKey: r"));
+	assert_int_equal(
+		update_text(f, KEY_A, "SET g = :v", "{':v':1}", DDB_RETURN_NONE).code, DDB_VALIDATION);
+	assert_non_null(strstr(f->err.message, "Type mismatch for Index Key"));
+	assert_false(get(f, "Users", DOC(KEY_A)).found);
+	assert_int_equal(update_text(f, KEY_A, "SET g = :v", "{':v':'x'}", DDB_RETURN_NONE).code, DDB_OK);
+}
+
 /* Appending to an item's file may repeat the key. */
 static void is_lenient_with_its_key(void **state)
 {
@@ -349,6 +378,7 @@ int main(void)
 		CASE(begins_with_the_key),
 		CASE(sees_the_item_as_it_was),
 		CASE(refuses_its_key),
+		CASE(refuses_parts_of_index_keys),
 		CASE(is_lenient_with_its_key),
 		CASE(refuses_expressions),
 		CASE(limits_sizes),
