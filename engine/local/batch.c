@@ -82,10 +82,11 @@ static enum ddb_code prepare_member(struct batch *batch, struct member *member, 
 		batch->engine->store, table->table, table->space, &request->value, &member->item.key, err);
 }
 
+/* Items of other tables have other keys: a table's space is in them. */
 static bool same_item(const struct member *a, const struct member *b)
 {
 	const struct local_key *x = &a->item.key, *y = &b->item.key;
-	return a->table == b->table && x->length == y->length && memcmp(x->bytes, y->bytes, x->length) == 0;
+	return x->length == y->length && memcmp(x->bytes, y->bytes, x->length) == 0;
 }
 
 static enum ddb_code check_distinct(const struct batch *batch, struct ddb_error *err)

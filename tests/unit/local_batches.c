@@ -244,6 +244,53 @@ static void full_disk(void **state)
 
 /* ---- Against tables that change ---- */
 
+static struct {
+	struct fixture *f;
+	struct ddb_definition *definition;
+	bool armed;
+} replacement;
+
+/* Between the checks of a batch and its transaction, once, the table is another one. */
+static void measure_and_replace(const struct ddb_table *table, const struct ddb_value *item, uint32_t ret[2])
+{
+	struct ddb_engine *engine = replacement.f->engine;
+	measure(table, item, ret);
+	if (!replacement.armed)
+		return;
+	replacement.armed = false;
+	assert_ok(replacement.f, OP(engine, delete_table, "Comes", false, &replacement.f->err));
+	assert_ok(replacement.f,
+		OP(engine, create_table, "Comes", replacement.definition, &replacement.f->err));
+}
+
+static void table_replaced_meanwhile(void **state)
+{
+	F;
+	static const struct ddb_rendering_hooks replacing = {.measure = measure_and_replace, .alias = alias};
+	const struct ddb_local_options options = {.hooks = &replacing};
+	const struct ddb_batch_write requests[] = {
+		{.table = "Stays", .value = MAP("id=S:a")}, {.table = "Comes", .value = MAP("id=S:a")}};
+	struct ddb_batch_write_result result;
+	engine_close(f);
+	assert_ok(f, ddb_local_open(f->path, &options, &f->engine, &f->err));
+	replacement.f = f;
+	create(f, "Stays", "id:S");
+	create(f, "Comes", "id:S");
+	replacement.definition = definition_of(f, "id:S");
+	replacement.armed = true;
+	assert_ok(f, write_code(f, requests, 2, &result));
+	assert_false(replacement.armed);
+	assert_true(get(f, "Comes", MAP("id=S:a")).found);
+	ddb_definition_unref(replacement.definition);
+	/* It may no longer take the item. */
+	delete (f, "Stays", MAP("id=S:a"));
+	replacement.definition = definition_of(f, "id:N");
+	replacement.armed = true;
+	assert_code(f, write_code(f, requests, 2, &result), DDB_VALIDATION);
+	assert_false(get(f, "Stays", MAP("id=S:a")).found);
+	ddb_definition_unref(replacement.definition);
+}
+
 struct redefiner {
 	struct fixture *f;
 	struct ddb_definition *definition;
@@ -301,6 +348,7 @@ int main(void)
 		CASE(limits_their_number),
 		CASE(takes_the_largest),
 		CASE(full_disk),
+		CASE(table_replaced_meanwhile),
 		CASE(tables_that_go),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
