@@ -154,6 +154,37 @@ static void tells_the_last_examined(void **state)
 	}
 }
 
+/* Each key is its own item's, also where no header of a partition was looked at. */
+static void keys_of_many_partitions(void **state)
+{
+	F;
+	static const char *const indexes[] = {NULL, "local", "global"};
+	fill(f);
+	for (int i = 0; i < 60; i++) {
+		char pk[16], sk[16], a[16];
+		snprintf(pk, sizeof pk, "pk=S:%d", i / 3);
+		snprintf(sk, sizeof sk, "sk=N:%d", i);
+		snprintf(a, sizeof a, "a=S:%d", i / 2);
+		put(f, "Filtered", MAP(pk, sk, a));
+	}
+	for (unsigned k = 0; k < 3; k++) {
+		struct ddb_query asked = {.table = "Filtered",
+			.index = indexes[k],
+			.filter = filter(f, "a <> 'even'"),
+			.selection = selection(f, "pk, sk, a")};
+		struct ddb_page whole = query(f, asked);
+		asked.keys_only = true;
+		asked.selection = NULL;
+		struct ddb_page keys = query(f, asked);
+		assert_true(whole.count == 80 && keys.count == 80);
+		for (size_t i = 0; i < keys.count; i++) {
+			const struct ddb_value *wanted = &whole.entries[i].item, *got = &keys.entries[i].item;
+			assert_true(ddb_value_equal(ddb_map_get(got, "pk", 2), ddb_map_get(wanted, "pk", 2)));
+			assert_true(ddb_value_equal(ddb_map_get(got, "sk", 2), ddb_map_get(wanted, "sk", 2)));
+		}
+	}
+}
+
 static void refuses_filters_on_keys(void **state)
 {
 	F;
@@ -356,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(filters_after_the_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tells_the_last_examined, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keys_of_many_partitions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_filters_on_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(selects_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(selects_from_indexes, set_up, tear_down),

@@ -206,6 +206,48 @@ static void orders_bytes_raw(void **state)
 	assert_string_equal(sort_text(f, &page, 0), "\xff\x01");
 }
 
+/* begins_with is a range of bytes, and may come with bounds; all of it against every key asked. */
+static void obeys_begins_with(void **state)
+{
+	F;
+	static const char *const keys[] = {"\x01", "a", "a\x01", "a\x01\xff", "aa", "ab", "a\xff",
+		"a\xff\xff", "a\xff\xff\x01", "b", "\xff", "\xff\xff", "\xff\xff\xff"};
+	size_t count = sizeof keys / sizeof *keys;
+	create(f, "Begins", "pk:S,sk:B");
+	for (size_t i = 0; i < count; i++) {
+		char text[16];
+		snprintf(text, sizeof text, "sk=B:%s", keys[i]);
+		put(f, "Begins", MAP("pk=S:p", text));
+		put(f, "Begins", MAP("pk=S:q", text));
+	}
+	for (size_t i = 0; i < count * (count + 1) * (count + 1); i++) {
+		const char *begin = keys[i % count];
+		size_t low = i / count % (count + 1), high = i / count / (count + 1), wanted = 0;
+		struct ddb_key_range range = {.partition = ddb_string("p", 1),
+			.has_begins_with = true,
+			.begins_with = ddb_binary(begin, strlen(begin))};
+		if (low < count)
+			range.lower =
+				(struct ddb_bound){true, i & 1, ddb_binary(keys[low], strlen(keys[low]))};
+		if (high < count)
+			range.upper =
+				(struct ddb_bound){true, i & 2, ddb_binary(keys[high], strlen(keys[high]))};
+		struct ddb_page page =
+			query(f, (struct ddb_query){.table = "Begins", .range = &range, .backward = i & 4});
+		for (size_t k = 0; k < count; k++) {
+			if (strncmp(keys[k], begin, strlen(begin)) != 0 ||
+				(low < count && (k < low || (k == low && !(i & 1)))) ||
+				(high < count && (k > high || (k == high && !(i & 2)))))
+				continue;
+			assert_true(wanted < page.count);
+			size_t at = i & 4 ? page.count - 1 - wanted : wanted;
+			assert_string_equal(sort_text(f, &page, at), keys[k]);
+			wanted++;
+		}
+		assert_int_equal(page.count, wanted);
+	}
+}
+
 static void pages_of_a_mebibyte(void **state)
 {
 	F;
@@ -454,6 +496,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(starts_anywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(orders_long_strings, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(orders_bytes_raw, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(obeys_begins_with, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pages_of_a_mebibyte, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(queries_simple_tables, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(scans_in_pages, set_up, tear_down),
