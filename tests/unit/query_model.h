@@ -81,7 +81,7 @@ HELPER struct ddb_value model_key(struct model *model, unsigned slot)
 	unsigned number = composite ? slot / MODEL_EACH : slot;
 	struct ddb_value key = {.type = DDB_M}, pk = int_value(&model->f->arena, number);
 	if (model->definition->hash.type == DDB_S) {
-		const char *text = ddb_arena_copy(&model->f->arena, "abcdefgh" + number, 1);
+		const char *text = ddb_arena_copy(&model->f->arena, &"abcdefgh"[number], 1);
 		pk = ddb_string(text, 1);
 	}
 	key = with(&model->f->arena, &key, "pk", pk);
