@@ -91,9 +91,7 @@ static enum ddb_code check_select(
 {
 	if (!source->index && query->select == DDB_SELECT_PROJECTED)
 		return ddb_fail(err, DDB_VALIDATION,
-			"One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used "
-			"only "
-			"when %s using an IndexName",
+			"ALL_PROJECTED_ATTRIBUTES can be used only when %s using an IndexName",
 			query->range ? "Querying" : "Scanning");
 	if (!source->index || query->keys_only)
 		return DDB_OK;

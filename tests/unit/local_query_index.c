@@ -4,6 +4,8 @@
  */
 #include "query_model.h"
 
+#include "engine/local/local_private.h"
+
 #define ATTRIBUTE(name, type) "{\"AttributeName\":\"" name "\",\"AttributeType\":\"" type "\"}"
 #define HASH(name) "{\"AttributeName\":\"" name "\",\"KeyType\":\"HASH\"}"
 #define RANGE(name) "{\"AttributeName\":\"" name "\",\"KeyType\":\"RANGE\"}"
@@ -348,13 +350,10 @@ static void refuses_what_no_index_has(void **state)
 		{{.index = "a-n", .select = DDB_SELECT_ALL},
 			"One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not "
 			"supported for global secondary index a-n because its projection type is not ALL"},
-		{{.select = DDB_SELECT_PROJECTED}, "One or more parameter values were invalid: "
-						   "ALL_PROJECTED_ATTRIBUTES can be used only "
-						   "when Scanning using an IndexName"},
+		{{.select = DDB_SELECT_PROJECTED},
+			"ALL_PROJECTED_ATTRIBUTES can be used only when Scanning using an IndexName"},
 		{{.select = DDB_SELECT_PROJECTED, .range = PARTITION(a)},
-			"One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used "
-			"only "
-			"when Querying using an IndexName"},
+			"ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"},
 		{{.index = "a-n", .range = PARTITION(one)}, TYPES},
 		{{.index = "a-n", .range = PARTITION(a, .lower = text)}, TYPES},
 		{{.index = "an-b-sk", .range = PARTITION(list, .prefix_count = 1, .prefix = {a})}, TYPES},
@@ -381,6 +380,125 @@ static void refuses_what_no_index_has(void **state)
 	assert_int_equal(query(f, consistent).count, 0);
 }
 
+/* ---- While indexes come and go ---- */
+
+enum { GROWN = 300, TURNS = 12, LOOKS_MAX = 1000000 };
+#define GROWING "{\"AttributeDefinitions\":[" ATTRIBUTE("pk", "S") "%s],\"KeySchema\":[" HASH("pk") "]%s}"
+#define GROWN_INDEX ",\"GlobalSecondaryIndexes\":[" INDEX("late", HASH("a"), ALL) "]"
+
+static struct ddb_definition *growing(struct fixture *f, bool with_index)
+{
+	char text[1024];
+	snprintf(text, sizeof text, GROWING, with_index ? "," ATTRIBUTE("a", "S") : "",
+		with_index ? GROWN_INDEX : "");
+	return definition_read(f, text);
+}
+
+static void create_growing(struct fixture *f)
+{
+	struct ddb_definition *definition = growing(f, false);
+	assert_ok(f, OP(f->engine, create_table, "Growing", definition, &f->err));
+	ddb_definition_unref(definition);
+	for (int i = 0; i < GROWN; i++) {
+		char pk[16];
+		snprintf(pk, sizeof pk, "pk=S:%d", i);
+		put(f, "Growing", MAP(pk, "a=S:same"));
+	}
+}
+
+/* Whether the index can be read: then it has every item, and else it says why. */
+static const char *look(struct fixture *f, bool *ret_readable)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	struct ddb_query asked = {.table = "Growing",
+		.index = "late",
+		.range = PARTITION(ddb_string("same", 4)),
+		.keys_only = true};
+	struct ddb_page page;
+	ddb_arena_init(&arena, 16 << 20);
+	*ret_readable = OP(f->engine, query, &arena, &asked, &page, &f->err) == DDB_OK;
+	if (*ret_readable)
+		return page.count == GROWN ? NULL : "an index without all of its entries";
+	if (strcmp(f->err.message, "The table does not have the specified index: late") == 0 ||
+		strcmp(f->err.message, "Cannot read from backfilling global secondary index: late") == 0)
+		return NULL;
+	return f->err.message;
+}
+
+static void refuses_what_is_being_made(void **state)
+{
+	F;
+	struct local_filler *filler = &local_of(f->engine)->filler;
+	struct ddb_page page;
+	bool readable = false;
+	const char *failure = NULL;
+	create_growing(f);
+	local_filler_stop(local_of(f->engine));
+	filler->stopping = true; /* so that nothing starts it */
+	struct ddb_definition *definition = growing(f, true);
+	assert_ok(f, OP(f->engine, update_table, "Growing", NULL, definition, &f->err));
+	ddb_definition_unref(definition);
+	struct ddb_query asked = {.table = "Growing", .index = "late"};
+	REFUSED(asked, "Cannot read from backfilling global secondary index: late");
+	asked.range = PARTITION(ddb_string("same", 4));
+	REFUSED(asked, "Cannot read from backfilling global secondary index: late");
+	filler->stopping = false;
+	local_filler_wake(local_of(f->engine));
+	for (unsigned i = 0; i < LOOKS_MAX && !readable && !failure; i++) {
+		failure = look(f, &readable);
+		usleep(100);
+	}
+	if (failure)
+		fail_msg("%s", failure);
+	assert_true(readable);
+	assert_ok(f, OP(f->engine, query, &f->arena, &asked, &page, &f->err));
+	assert_int_equal(page.count, GROWN);
+}
+
+struct watcher {
+	struct fixture f; /* its own, but for the engine */
+	bool stop;        /* atomic */
+	const char *failure;
+};
+
+static void *watch(void *context)
+{
+	struct watcher *watcher = context;
+	while (!watcher->failure && !__atomic_load_n(&watcher->stop, __ATOMIC_RELAXED)) {
+		bool readable;
+		watcher->failure = look(&watcher->f, &readable);
+	}
+	return NULL;
+}
+
+static void reads_while_indexes_come_and_go(void **state)
+{
+	F;
+	pthread_t thread;
+	bool readable = false;
+	const char *failure = NULL;
+	create_growing(f);
+	struct watcher watcher = {.f = {.engine = f->engine}};
+	assert_int_equal(pthread_create(&thread, NULL, watch, &watcher), 0);
+	for (unsigned turn = 0; turn < TURNS && !failure; turn++) {
+		struct ddb_definition *definition = growing(f, turn % 2 == 0);
+		if (OP(f->engine, update_table, "Growing", NULL, definition, &f->err))
+			failure = f->err.message;
+		ddb_definition_unref(definition);
+		readable = turn % 2;
+		for (unsigned i = 0; i < LOOKS_MAX && !failure && readable != (turn % 2 == 0); i++) {
+			failure = look(f, &readable);
+			usleep(100);
+		}
+		if (readable != (turn % 2 == 0) && !failure)
+			failure = "an index that does not come or go";
+	}
+	__atomic_store_n(&watcher.stop, true, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	if (failure || watcher.failure)
+		fail_msg("%s", failure ? failure : watcher.failure);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +508,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_forged_starts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_starts_of_other_segments, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_what_no_index_has, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(refuses_what_is_being_made, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(reads_while_indexes_come_and_go, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
