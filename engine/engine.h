@@ -350,7 +350,8 @@ struct ddb_find_alias {
 
 /*
  * Gives a provisional table its definition and re-files every item in one transaction. `convert` makes the
- * new item, in `arena`, of one filed under its stand-in key. When it refuses (returns an error), the others
+ * new item, in `arena`, of one filed under its stand-in key. NULL: whoever knows how files are named supplies
+ * it (mapping's engine for the API); to others the table is not there. When it refuses (returns an error), the others
  * are still asked, nothing is changed and the first error is the call's.
  */
 struct ddb_define_table {

@@ -64,7 +64,7 @@ struct map_listing {
 	map_section *sections[MAP_SECTIONS_MAX + 1]; /* NULL ends them */
 };
 extern const struct map_listing map_listing_root, map_listing_table, map_listing_partition,
-	map_listing_scratch, map_listing_fixed, map_listing_segments;
+	map_listing_scratch, map_listing_fixed, map_listing_segments, map_listing_operations;
 /* listing_query.c */
 extern const struct map_listing map_listing_indexes, map_listing_index, map_listing_entries;
 

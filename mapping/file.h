@@ -98,6 +98,8 @@ int map_entry_open(struct map *map, const struct map_place *place, struct map_fi
 	struct map_attr *ret, struct ddb_error *err);
 int map_tally_open(struct map *map, const struct map_place *place, struct map_file *file,
 	struct map_attr *ret, struct ddb_error *err); /* count, explain */
+int map_api_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
+	struct ddb_error *err);
 int map_scratch_open(struct map *map, const struct map_place *place, struct map_file *file,
 	struct map_attr *ret, struct ddb_error *err);
 
@@ -112,6 +114,11 @@ int map_item_put_text(struct map *map, const struct map_caller *caller, const st
 	const struct ddb_scratch_name *consume, struct ddb_error *err);
 int map_definition_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place,
 	const char *text, size_t length, struct ddb_error *err);
+/* Gives a provisional table its definition; what would not keep its name is refused, and recorded if there is a
+ * map. Nobody is told. */
+enum ddb_code map_definition_define(struct ddb_engine *engine, struct map *map,
+	const struct map_caller *caller, const struct ddb_table *table, struct ddb_definition *definition,
+	struct ddb_error *err);
 /* The canonical text of .table.json. */
 int map_definition_text(const struct ddb_table *table, struct ddb_buffer *out);
 /* The present text of an item, with its meta (may be NULL). ENOENT without a message when there is none. */

@@ -6,6 +6,7 @@
 #include "mapping/directory.h"
 
 #include "engine/record.h"
+#include "engine/wire/wire.h"
 #include "mapping/name.h"
 #include <errno.h>
 #include <stdio.h>
@@ -465,6 +466,17 @@ static int segments(struct map_fill *fill, struct ddb_error *err)
 	return next < place.segments ? mark_name(fill, name, err) : 0;
 }
 
+/* ---- Operations ---- */
+
+/* They have room on one page. */
+static int operations(struct map_fill *fill, struct ddb_error *err)
+{
+	int number = 0;
+	for (size_t i = 0; ddb_wire_operation(i) && !number; i++)
+		number = add_by_name(fill, ddb_wire_operation(i), err);
+	return number;
+}
+
 /* ---- Listings ---- */
 
 const struct map_listing map_listing_root = {{tables, scratch}};
@@ -473,3 +485,4 @@ const struct map_listing map_listing_partition = {{partition_items, scratch}};
 const struct map_listing map_listing_scratch = {{scratch}};
 const struct map_listing map_listing_fixed = {{fixed}};
 const struct map_listing map_listing_segments = {{segments}};
+const struct map_listing map_listing_operations = {{operations}};

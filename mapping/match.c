@@ -3,6 +3,8 @@
  */
 #include "mapping/match.h"
 
+#include "engine/wire/wire.h"
+
 #include "mapping/name.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -375,6 +377,15 @@ int map_match_scratch_directory(struct map *map, struct ddb_arena *arena, const 
 	if (found)
 		ddb_scratch_inside(&meta, ret->inside);
 	return 0;
+}
+
+/* ---- Operations ---- */
+
+int map_match_operation(struct map *map, struct ddb_arena *arena, const struct map_step *step,
+	struct map_place *ret, struct ddb_error *err)
+{
+	(void)map, (void)arena, (void)ret, (void)err;
+	return ddb_wire_knows(step->name) ? 0 : MAP_NOT_MINE;
 }
 
 /* ---- Segments ---- */

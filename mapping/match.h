@@ -12,6 +12,7 @@
 typedef int map_match(struct map *map, struct ddb_arena *arena, const struct map_step *step,
 	struct map_place *ret, struct ddb_error *err);
 
+map_match map_match_operation;
 map_match map_match_table;
 map_match map_match_typed;
 map_match map_match_item; /* under a table */

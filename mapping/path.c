@@ -117,6 +117,8 @@ static int stat_definition(struct map *map, struct ddb_arena *arena, const struc
 const struct map_row map_rows[] = {
 	{MAP_STATUS, MAP_ROOT, .name = ".status", TEXT},
 	{MAP_ERRORS, MAP_ROOT, .name = ".errors", TEXT},
+	{MAP_API, MAP_ROOT, .name = ".api", .listing = &map_listing_operations, DIRECTORY},
+	{MAP_OPERATION, MAP_API, .match = map_match_operation, .writable = true, .listed = true, .open = map_api_open, STREAM},
 	{MAP_TABLE, MAP_ROOT, .match = map_match_table, .writable = true, .listed = true, .listing = &map_listing_table, DIRECTORY},
 	{MAP_SCRATCH_DIRECTORY, MAP_ROOT, SCRATCH_DIRECTORY},
 	{MAP_SCRATCH, MAP_ROOT, SCRATCH},
@@ -182,6 +184,8 @@ static int not_found(const struct map_place *parent, const struct map_step *step
 {
 	if (!step->last)
 		ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "There is no such directory: %s", step->name);
+	else if (parent->kind == MAP_API)
+		ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "There is no such operation: %s", step->name);
 	else if (parent->kind == MAP_ROOT)
 		ddb_fail(err, DDB_VALIDATION,
 			"The root directory holds tables and files whose names begin with a dot: %s",

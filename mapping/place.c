@@ -167,7 +167,10 @@ uint64_t map_ino_of_place(const struct map_place *place)
 		return 1;
 	case MAP_STATUS:
 	case MAP_ERRORS:
+	case MAP_API:
 		return 1 + (uint64_t)place->kind;
+	case MAP_OPERATION: /* where scratch files have none */
+		return digested | low_part(digest_of(place->name, strlen(place->name)) << 1);
 	case MAP_SEGMENTS:
 	case MAP_SEGMENT:
 		return ino_of_segment(place);

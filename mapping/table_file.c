@@ -205,8 +205,9 @@ static enum ddb_code check_kind(
 	return DDB_OK;
 }
 
-static enum ddb_code define(struct map *map, const struct map_caller *caller, const struct ddb_table *table,
-	struct ddb_definition *definition, struct ddb_error *err)
+enum ddb_code map_definition_define(struct ddb_engine *engine, struct map *map,
+	const struct map_caller *caller, const struct ddb_table *table, struct ddb_definition *definition,
+	struct ddb_error *err)
 {
 	struct conversion conversion = {.table = table};
 	struct ddb_define_table request = {
@@ -217,8 +218,8 @@ static enum ddb_code define(struct map *map, const struct map_caller *caller, co
 		return code;
 	conversion.end = &conversion.first;
 	ddb_arena_init(&conversion.arena, OFFENDERS_MEMORY);
-	code = map->engine->ops->define_table(map->engine, &request, err);
-	if (code)
+	code = engine->ops->define_table(engine, &request, err);
+	if (code && map)
 		refuse_offenders(map, caller, &conversion);
 	ddb_arena_done(&conversion.arena);
 	return code;
@@ -277,7 +278,7 @@ static int apply(struct map *map, const struct map_caller *caller, const struct 
 	enum ddb_code code = DDB_OK;
 
 	if (!defined)
-		code = define(map, caller, table, definition, err);
+		code = map_definition_define(map->engine, map, caller, table, definition, err);
 	else if (!ddb_definition_equal(table->definition, definition))
 		code = map->engine->ops->update_table(map->engine, table->name, NULL, definition, err);
 	if (code)

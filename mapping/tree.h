@@ -14,6 +14,8 @@ enum map_kind {
 	MAP_ROOT,
 	MAP_STATUS,       /* .status */
 	MAP_ERRORS,       /* .errors */
+	MAP_API,          /* .api */
+	MAP_OPERATION,    /* .api/OPERATION */
 	MAP_TABLE,        /* T */
 	MAP_DEFINITION,   /* T/.table.json */
 	MAP_TABLE_STATUS, /* T/.status.json */

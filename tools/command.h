@@ -41,10 +41,12 @@ int command_failed(const char *format, ...) __attribute__((format(printf, 1, 2))
 int mount_run(const struct command *command, int argc, char **argv);
 int import_run(const struct command *command, int argc, char **argv);
 int export_run(const struct command *command, int argc, char **argv);
+int api_run(const struct command *command, int argc, char **argv);
 int check_run(const struct command *command, int argc, char **argv);
 
-extern const struct option_row mount_rows[], import_rows[], export_rows[], check_rows[];
+extern const struct option_row mount_rows[], import_rows[], export_rows[], api_rows[], check_rows[];
 void mount_details(void);
+void api_details(void);
 
 /* Whether a path is the root of a mounted dynamount. */
 bool is_mount(const char *path);

@@ -12,6 +12,8 @@ const struct command commands[] = {
 		import_run},
 	{"export", "STORE-or-MOUNT TABLE", "print a table's items, one JSON line each", NULL, export_rows,
 		export_run},
+	{"api", "STORE-or-MOUNT OPERATION [JSON]", "make one call of the API and print the response",
+		api_details, api_rows, api_run},
 	{"check", "STORE", "verify every record, key and count of an unmounted store", NULL, check_rows,
 		check_run},
 };

@@ -242,6 +242,8 @@ enum ddb_code local_define_table(
 	struct ddb_engine *engine, const struct ddb_define_table *request, struct ddb_error *err)
 {
 	struct define define = {.request = request};
+	if (!request->convert)
+		return local_no_table(err, request->table);
 	enum ddb_code code = local_on_table(
 		local_of(engine), request->table, LOCAL_OF_TABLE, define_attempt, &define, err);
 	if (!code && define.rest)

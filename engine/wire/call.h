@@ -29,6 +29,7 @@ struct wire_operation {
 	enum ddb_code (*handle)(struct wire_call *call, const void *request, void *response /* zeroed */);
 	/* Members of the response, into an open object; NULL: the body is empty. */
 	void (*write)(const void *request, const void *response, struct ddb_json_out *json);
+	bool changes; /* something in the store */
 };
 
 /* ---- Tables ---- */

@@ -21,30 +21,32 @@ enum {
 
 /* ---- The table ---- */
 
+enum { READS, CHANGES };
+
 /* In byte order of their names. */
 /* clang-format off */
 static const struct wire_operation operations[] = {
-	{"BatchGetItem", &wire_batch_get_type, sizeof(struct wire_batch_got), wire_batch_get, wire_write_batch_got},
-	{"BatchWriteItem", &wire_batch_write_type, sizeof(struct wire_batch_written), wire_batch_write, wire_write_batch_written},
-	{"CreateTable", &wire_create_table_type, sizeof(struct wire_description), wire_create_table, wire_write_table_description},
-	{"DeleteItem", &wire_delete_item_type, sizeof(struct wire_written), wire_delete_item, wire_write_written},
-	{"DeleteTable", &wire_table_name_type, sizeof(struct wire_description), wire_delete_table, wire_write_deleted_table},
-	{"DescribeContinuousBackups", &wire_table_name_type, 0, wire_describe_backups, wire_write_backups},
-	{"DescribeEndpoints", &wire_nothing_type, 0, wire_nothing, wire_write_endpoints},
-	{"DescribeLimits", &wire_nothing_type, 0, wire_nothing, wire_write_limits},
-	{"DescribeTable", &wire_table_name_type, sizeof(struct wire_description), wire_describe_table, wire_write_table},
-	{"DescribeTimeToLive", &wire_table_name_type, sizeof(struct wire_ttl), wire_describe_ttl, wire_write_ttl},
-	{"GetItem", &wire_get_item_type, sizeof(struct wire_got), wire_get_item, wire_write_got},
-	{"ListTables", &wire_list_tables_type, sizeof(struct ddb_table_names), wire_list_tables, wire_write_tables},
-	{"ListTagsOfResource", &wire_resource_type, sizeof(struct wire_tags), wire_list_tags, wire_write_tags},
-	{"PutItem", &wire_put_item_type, sizeof(struct wire_written), wire_put_item, wire_write_written},
-	{"Query", &wire_query_type, sizeof(struct wire_found), wire_query, wire_write_found},
-	{"Scan", &wire_scan_type, sizeof(struct wire_found), wire_scan, wire_write_found},
-	{"TagResource", &wire_resource_type, 0, wire_tag, NULL},
-	{"UntagResource", &wire_untag_type, 0, wire_untag, NULL},
-	{"UpdateItem", &wire_update_item_type, sizeof(struct wire_written), wire_update_item, wire_write_written},
-	{"UpdateTable", &wire_update_table_type, sizeof(struct wire_description), wire_update_table, wire_write_table_description},
-	{"UpdateTimeToLive", &wire_update_ttl_type, sizeof(struct wire_ttl), wire_update_ttl, wire_write_updated_ttl},
+	{"BatchGetItem", &wire_batch_get_type, sizeof(struct wire_batch_got), wire_batch_get, wire_write_batch_got, READS},
+	{"BatchWriteItem", &wire_batch_write_type, sizeof(struct wire_batch_written), wire_batch_write, wire_write_batch_written, CHANGES},
+	{"CreateTable", &wire_create_table_type, sizeof(struct wire_description), wire_create_table, wire_write_table_description, CHANGES},
+	{"DeleteItem", &wire_delete_item_type, sizeof(struct wire_written), wire_delete_item, wire_write_written, CHANGES},
+	{"DeleteTable", &wire_table_name_type, sizeof(struct wire_description), wire_delete_table, wire_write_deleted_table, CHANGES},
+	{"DescribeContinuousBackups", &wire_table_name_type, 0, wire_describe_backups, wire_write_backups, READS},
+	{"DescribeEndpoints", &wire_nothing_type, 0, wire_nothing, wire_write_endpoints, READS},
+	{"DescribeLimits", &wire_nothing_type, 0, wire_nothing, wire_write_limits, READS},
+	{"DescribeTable", &wire_table_name_type, sizeof(struct wire_description), wire_describe_table, wire_write_table, READS},
+	{"DescribeTimeToLive", &wire_table_name_type, sizeof(struct wire_ttl), wire_describe_ttl, wire_write_ttl, READS},
+	{"GetItem", &wire_get_item_type, sizeof(struct wire_got), wire_get_item, wire_write_got, READS},
+	{"ListTables", &wire_list_tables_type, sizeof(struct ddb_table_names), wire_list_tables, wire_write_tables, READS},
+	{"ListTagsOfResource", &wire_resource_type, sizeof(struct wire_tags), wire_list_tags, wire_write_tags, READS},
+	{"PutItem", &wire_put_item_type, sizeof(struct wire_written), wire_put_item, wire_write_written, CHANGES},
+	{"Query", &wire_query_type, sizeof(struct wire_found), wire_query, wire_write_found, READS},
+	{"Scan", &wire_scan_type, sizeof(struct wire_found), wire_scan, wire_write_found, READS},
+	{"TagResource", &wire_resource_type, 0, wire_tag, NULL, CHANGES},
+	{"UntagResource", &wire_untag_type, 0, wire_untag, NULL, CHANGES},
+	{"UpdateItem", &wire_update_item_type, sizeof(struct wire_written), wire_update_item, wire_write_written, CHANGES},
+	{"UpdateTable", &wire_update_table_type, sizeof(struct wire_description), wire_update_table, wire_write_table_description, CHANGES},
+	{"UpdateTimeToLive", &wire_update_ttl_type, sizeof(struct wire_ttl), wire_update_ttl, wire_write_updated_ttl, CHANGES},
 };
 /* clang-format on */
 enum { OPERATIONS = sizeof operations / sizeof *operations };
@@ -116,6 +118,9 @@ static enum ddb_code handle(struct wire_call *call, struct ddb_buffer *out)
 		return ddb_fail_memory(call->err);
 	memset(response, 0, operation->response_size + 1);
 	code = operation->handle(call, request, response);
+	/* What is answered survives the loss of power. */
+	if (!code && operation->changes)
+		code = call->engine->ops->sync(call->engine, call->err);
 	if (code)
 		return code;
 	if (!operation->write)
