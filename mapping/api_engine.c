@@ -30,6 +30,16 @@ static void tell_table(struct map *map, const char *table)
 	map_tell_path(map, name, UINT64_MAX, NULL);
 }
 
+static void tell_definition(struct map *map, const char *table)
+{
+	char name[MAP_NAME_MAX + 3], path[MAP_NAME_MAX + 3 + sizeof "/.table.json"];
+	if (!map)
+		return;
+	map_table_to_name(table, name);
+	snprintf(path, sizeof path, "%s/.table.json", name);
+	map_tell_path(map, path, UINT64_MAX, NULL);
+}
+
 static enum ddb_code create_table(
 	struct ddb_engine *e, const char *name, struct ddb_definition *definition, struct ddb_error *err)
 {
@@ -60,13 +70,9 @@ static enum ddb_code list_tables(struct ddb_engine *e, struct ddb_arena *arena, 
 static enum ddb_code update_table(struct ddb_engine *e, const char *name, const struct ddb_definition *from,
 	struct ddb_definition *definition, struct ddb_error *err)
 {
-	char table[MAP_NAME_MAX + 3], path[MAP_NAME_MAX + 3 + sizeof "/.table.json"];
 	enum ddb_code code = FORWARD(e, update_table, name, from, definition, err);
-	if (code || !api_of(e)->map)
-		return code;
-	map_table_to_name(name, table);
-	snprintf(path, sizeof path, "%s/.table.json", table);
-	map_tell_path(api_of(e)->map, path, UINT64_MAX, NULL);
+	if (!code)
+		tell_definition(api_of(e)->map, name);
 	return code;
 }
 
@@ -115,6 +121,7 @@ static enum ddb_code define_table(
 	if (code || !api->map)
 		return code;
 	map_definition_show(api->map, table);
+	tell_definition(api->map, request->table);
 	tell_table(api->map, request->table);
 	return DDB_OK;
 }
