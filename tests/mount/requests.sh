@@ -48,6 +48,11 @@ again
 at_most "ls -l of 1000" 60 ls -l "$mnt/Items"
 at_most "ls -l --color of 1000, warm" 60 ls -l --color=always "$mnt/Items"
 at_most "stat, warm (the time of access is ours to tell)" 1 stat "$mnt/Items/0001.json"
+# what a query lists is looked up whenever it is used; its text is kept
+again
+at_most "grep -r of 1000 results, cold" 3300 grep -rc nothing "$mnt/Items/.query/page=1000"
+at_most "grep -r of 1000 results, warm" 3300 grep -rc nothing "$mnt/Items/.query/page=1000"
+at_most "ls of 1000 results" 60 ls "$mnt/Items/.query/page=1000"
 mkdir "$mnt/Into"
 cp "$mnt/Items/.table.json" "$mnt/Into/"
 rm "$work/out/.table.json"

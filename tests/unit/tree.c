@@ -26,6 +26,10 @@ static void fixed_names(void **state)
 		{"Simple/.items.jsonl", 0, false, true, true, false},
 		{"Simple/.typed", 0, true, false, true, false},
 		{"Simple/.typed/.items.jsonl", 0, false, true, true, false},
+		{"Simple/.typed/.scan", 0, true, false, false, false},
+		{"Simple/.query", 0, true, false, false, false},
+		{"Simple/.typed/.query", 0, true, false, false, false},
+		{"Simple/.index", 0, true, false, false, false},
 		{"Simple/.scan", 0, true, false, false, false},
 		{"Simple/.scan/items.jsonl", 0, false, true, false, false},
 		{"Simple/.scan/1", 0, true, false, false, false},
@@ -39,13 +43,13 @@ static void fixed_names(void **state)
 		assert_int_equal(attr.volatile_, rows[i].is_volatile);
 		assert_true(attr.ino > (rows[i].path[0] ? 1 : 0));
 	}
-	static const char *const absent[] = {"Nothing", "Simple/.typed/.table.json", "Simple/.typed/.scan",
-		"Simple/.scan/0", "Simple/.scan/01", "Simple/.scan/1000001", "Simple/.scan/4294967297",
-		"Simple/.scan/-1", "Simple/.scan/+1", "Simple/.scan/1x", "Simple/.scan/2/2.jsonl",
-		"Simple/.scan/2/00.jsonl", "Simple/.scan/2/0.json", "Simple/.scan/2/0.jsonlx",
-		"Simple/.scan/2/.jsonl", "Simple/.scan/x", "simple", "Simple/", "/Simple",
-		"Simple//.status.json", ".", "..", "Simple/..", "Simple/.", "a/b/c/d", "Simple/.query",
-		"Nothing/.table.json"};
+	static const char *const absent[] = {"Nothing", "Simple/.typed/.table.json",
+		"Simple/.typed/.status.json", "Simple/.scan/0", "Simple/.scan/01", "Simple/.scan/1000001",
+		"Simple/.scan/4294967297", "Simple/.scan/-1", "Simple/.scan/+1", "Simple/.scan/1x",
+		"Simple/.scan/2/2.jsonl", "Simple/.scan/2/00.jsonl", "Simple/.scan/2/0.json",
+		"Simple/.scan/2/0.jsonlx", "Simple/.scan/2/.jsonl", "Simple/.scan/x", "simple", "Simple/",
+		"/Simple", "Simple//.status.json", ".", "..", "Simple/..", "Simple/.", "a/b/c/d",
+		"Simple/.queries", "Nothing/.table.json"};
 	for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++)
 		assert_stat(fixture, absent[i], ENOENT);
 	assert_stat(fixture, ".status/x", ENOTDIR);
