@@ -252,19 +252,3 @@ bool ddb_changes_create(const struct ddb_changes *changes)
 	}
 	return !changes->count;
 }
-
-enum ddb_code ddb_changes_touched(struct ddb_arena *arena, const struct ddb_changes *changes,
-	const struct ddb_value *image, enum ddb_image which, struct ddb_value *ret, struct ddb_error *err)
-{
-	if (which == DDB_IMAGE_OLD)
-		return expr_paths_select(arena, changes->sorted, changes->count, image, ret, err);
-	const struct expr_path **kept = ddb_arena_array(arena, changes->count, sizeof(*kept));
-	size_t count = 0;
-	if (!kept)
-		return ddb_fail_memory(err);
-	for (size_t i = 0; i < changes->count; i++) {
-		if (changes->changes[changes->sorted[i]->position].action != EXPR_REMOVE)
-			kept[count++] = changes->sorted[i];
-	}
-	return expr_paths_select(arena, kept, count, image, ret, err);
-}

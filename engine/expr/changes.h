@@ -32,8 +32,8 @@ bool ddb_changes_create(const struct ddb_changes *changes);
  */
 DDB_MUST_CHECK enum ddb_code ddb_changes_apply(struct ddb_arena *arena, const struct ddb_changes *changes,
 	const struct ddb_value *item, struct ddb_value *ret, size_t *ret_written, struct ddb_error *err);
-/* The part of an image that the changes' paths name: UPDATED_OLD, UPDATED_NEW. Of the new one without what
- * was removed, whatever has its place in a list now. */
+/* The part of an image that the changes' paths name: UPDATED_OLD, UPDATED_NEW. Of the new one what was set,
+ * where it stands in its list now, and nothing of what was removed. */
 enum ddb_image { DDB_IMAGE_OLD, DDB_IMAGE_NEW };
 DDB_MUST_CHECK enum ddb_code ddb_changes_touched(struct ddb_arena *arena, const struct ddb_changes *changes,
 	const struct ddb_value *image, enum ddb_image which, struct ddb_value *ret, struct ddb_error *err);

@@ -326,6 +326,16 @@ static enum ddb_code make_values(struct applying *applying)
 	return code;
 }
 
+/* Values that become whole attributes nest no deeper than they did. */
+static bool goes_deeper(const struct ddb_changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		if (changes->sorted[i]->count > 1)
+			return true;
+	}
+	return false;
+}
+
 enum ddb_code ddb_changes_apply(struct ddb_arena *arena, const struct ddb_changes *changes,
 	const struct ddb_value *item, struct ddb_value *ret, size_t *ret_written, struct ddb_error *err)
 {
@@ -337,7 +347,7 @@ enum ddb_code ddb_changes_apply(struct ddb_arena *arena, const struct ddb_change
 		code = change_value(&applying, 0, changes->count, 0, item ? item : &none, &made);
 	if (code)
 		return code;
-	if (!ddb_value_nesting_ok(&made))
+	if (goes_deeper(changes) && !ddb_value_nesting_ok(&made))
 		return ddb_fail(err, DDB_VALIDATION, "Nesting Levels have exceeded supported limits");
 	*ret = made;
 	if (ret_written)

@@ -342,10 +342,11 @@ static enum ddb_code read_operator(const struct ddb_value *json, const struct dd
 			"constraint: Member must satisfy enum value set: [OR, AND]",
 			(int)operator_->count, (const char *)operator_->bytes);
 	if (!json)
-		return ddb_fail(
-			err, DDB_VALIDATION, "ConditionalOperator cannot be used without Filter or Expected");
+		return ddb_fail(err, DDB_VALIDATION,
+			INVALID "ConditionalOperator cannot be used without Filter or Expected");
 	if (json->type == DDB_M && json->count < 2)
 		return ddb_fail(err, DDB_VALIDATION,
+			INVALID
 			"ConditionalOperator can only be used when Filter or Expected has two or more "
 			"elements");
 	if (is_text(operator_, "OR"))
