@@ -7,6 +7,7 @@
 #include "engine/expr/keycondition.h"
 #include "engine/expr/predicate.h"
 #include "engine/expr/selection.h"
+#include "engine/json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -165,12 +166,60 @@ static void test_no_memory(void **state)
 	}
 }
 
+/* ---- Use ---- */
+
+/* Everything that makes a new item or part of one, in an arena of that size. */
+static enum ddb_code use(struct ddb_arena *arena, const struct ddb_changes *changes,
+	const struct ddb_selection *selection, const struct ddb_value *item, struct ddb_error *err)
+{
+	struct ddb_value made, part;
+	enum ddb_code code = ddb_changes_apply(arena, changes, item, &made, NULL, err);
+	if (!code)
+		code = ddb_changes_touched(arena, changes, item, DDB_IMAGE_OLD, &part, err);
+	if (!code)
+		code = ddb_changes_touched(arena, changes, &made, DDB_IMAGE_NEW, &part, err);
+	return code ? code : ddb_selection_apply(arena, selection, item, &part, err);
+}
+
+static void test_no_memory_for_items(void **state)
+{
+	(void)state;
+	static const char update[] = "SET a = a + 1, l = list_append(l, l), m.x[0] = 2 REMOVE m.y",
+			  projection[] = "a, m.x[0], m.y",
+			  document[] = "{\"a\":1,\"l\":[1],\"m\":{\"x\":[1],\"y\":2}}";
+	static const struct ddb_json_limits limits = {.nesting = 8, .nodes = 100};
+	DDB_ARENA_AUTO struct ddb_arena parsed = {0};
+	const struct ddb_changes *changes;
+	const struct ddb_selection *selection;
+	struct ddb_scope scope;
+	struct ddb_value item;
+	size_t refusals = 0;
+	ddb_arena_init(&parsed, 1 << 20);
+	assert_int_equal(ddb_json_read(&parsed, &limits, document, strlen(document), &item, NULL), DDB_OK);
+	assert_int_equal(ddb_scope_init(&scope, &parsed, NULL, NULL, true, NULL), DDB_OK);
+	assert_int_equal(ddb_changes_parse(&scope, update, strlen(update), &changes, NULL), DDB_OK);
+	assert_int_equal(
+		ddb_selection_parse(&scope, projection, strlen(projection), &selection, NULL), DDB_OK);
+	enum ddb_code code = DDB_NO_MEMORY;
+	for (size_t max = 0; code; max += 16, refusals++) {
+		DDB_ARENA_AUTO struct ddb_arena arena = {0};
+		struct ddb_error err = {0};
+		assert_true(max < BASE);
+		ddb_arena_init(&arena, max);
+		code = use(&arena, changes, selection, &item, &err);
+		assert_true(!code || code == DDB_NO_MEMORY);
+		assert_int_equal(err.code, code);
+	}
+	assert_true(refusals > 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_linear),
 		cmocka_unit_test(test_many_paths),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_no_memory_for_items),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
