@@ -237,7 +237,8 @@ struct ddb_put_many_result {
 
 enum { DDB_BATCH_WRITES_MAX = 25, DDB_BATCH_GETS_MAX = 100, DDB_BATCH_BYTES_MAX = 16 << 20 };
 
-/* Puts and deletes, each by itself: all are checked before any is done. */
+/* Puts and deletes, each by itself: all are checked before any is done. What is unprocessed was refused by
+ * something that goes away, and others were not. */
 struct ddb_batch_write {
 	const char *table;
 	bool deletes;

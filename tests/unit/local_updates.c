@@ -4,6 +4,8 @@
  */
 #include "local_expressions.h"
 
+#include "engine/expr/legacy.h"
+
 struct updated {
 	enum ddb_code code;
 	struct ddb_put_result result;
@@ -147,6 +149,29 @@ static void keeps_what_it_is(void **state)
 	assert_true(none.result.unchanged && !none.result.replaced);
 	assert_int_equal(none.result.meta.version, 0);
 	assert_int_equal(counts(f, "Users").items, 1);
+}
+
+/* AttributeUpdates, too, make an item only when they have something to put there. */
+static void makes_items_of_legacy_updates(void **state)
+{
+	F;
+	static const struct {
+		const char *json, *wanted;
+	} made[] = {
+		{"{'n':{'Action':'DELETE'}}", NULL},
+		{"{'n':{'Action':'DELETE','Value':{'NS':['1']}}}", NULL},
+		{"{'n':{'Action':'PUT','Value':{'N':'1'}}}", "{'id':'a','n':1}"},
+		{"{'n':{'Action':'ADD','Value':{'N':'2'}},'t':{'Action':'DELETE'}}", "{'id':'a','n':2}"},
+	};
+	create(f, "Users", "id:S");
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+		struct ddb_value json = DOC(made[i].json);
+		const struct ddb_changes *legacy;
+		assert_ok(f, ddb_legacy_changes(&f->arena, &json, &legacy, &f->err));
+		delete (f, "Users", DOC(KEY_A));
+		assert_int_equal(update(f, KEY_A, legacy, DDB_RETURN_NONE).code, DDB_OK);
+		assert_stored(f, KEY_A, made[i].wanted);
+	}
 }
 
 /* The condition sees no key in an item that is not there yet; the changes do. */
@@ -375,6 +400,7 @@ int main(void)
 		CASE(returns_values),
 		CASE(returns_nothing_of_a_failure),
 		CASE(keeps_what_it_is),
+		CASE(makes_items_of_legacy_updates),
 		CASE(begins_with_the_key),
 		CASE(sees_the_item_as_it_was),
 		CASE(refuses_its_key),
