@@ -147,14 +147,14 @@ static bool begin_told(
 	return ret->hash && (ret->range || simple);
 }
 
-static void tell_put(struct ddb_engine *e, const char *table, const struct ddb_value *item, uint64_t version)
+static void tell_put(struct ddb_engine *e, const char *table, const struct ddb_value *item)
 {
 	struct told told;
 	struct map *map = api_of(e)->map;
 	if (begin_told(e, table, item, &told)) {
 		if (told.range)
 			map_tell_key(map, told.table, told.hash, NULL, true, MAP_VERSION_DIRECTORY, NULL);
-		map_tell_key(map, told.table, told.hash, told.range, false, version, NULL);
+		map_tell_key(map, told.table, told.hash, told.range, false, UINT64_MAX, NULL);
 	}
 	ddb_table_unref(told.table);
 }
@@ -215,7 +215,7 @@ static enum ddb_code put_item(struct ddb_engine *e, const struct ddb_put_item *r
 {
 	enum ddb_code code = FORWARD(e, put_item, request, ret, err);
 	if (!code)
-		tell_put(e, request->table, &request->item, UINT64_MAX);
+		tell_put(e, request->table, &request->item);
 	return code;
 }
 
@@ -240,7 +240,7 @@ static enum ddb_code update_item(struct ddb_engine *e, const struct ddb_update_i
 {
 	enum ddb_code code = FORWARD(e, update_item, request, ret, err);
 	if (!code)
-		tell_put(e, request->table, &request->key, UINT64_MAX);
+		tell_put(e, request->table, &request->key);
 	return code;
 }
 
@@ -274,7 +274,7 @@ static enum ddb_code batch_write(struct ddb_engine *e, struct ddb_arena *arena,
 		if (requests[i].deletes)
 			end_going(e, &going[i], done);
 		else if (done)
-			tell_put(e, requests[i].table, &requests[i].value, UINT64_MAX);
+			tell_put(e, requests[i].table, &requests[i].value);
 	}
 	return code;
 }

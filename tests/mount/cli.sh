@@ -2,7 +2,7 @@
 . "$TESTS/lib.sh" || exit 1
 
 manual=$TESTS/../../docs/dynamount.1
-commands="mount import export check"
+commands="mount import export api check"
 
 # try ARGUMENT…: $status, $work/out, $work/err
 try() {

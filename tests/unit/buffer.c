@@ -13,6 +13,7 @@
 #include "engine/error.h"
 #include "engine/value.h"
 #include <string.h>
+#include <strings.h>
 
 static void test_buffer_grows(void **state)
 {
@@ -200,7 +201,11 @@ static void test_error_table(void **state)
 		assert_non_null(row->name);
 		assert_int_equal(row->http_status, code == DDB_OK                  ? 200
 						   : strstr(row->name, "Internal") ? 500
+						   : strstr(row->name, "TooLarge") ? 413
 										   : 400);
+		if (code)
+			assert_true(row->space[strlen(row->space) - 1] == '#' &&
+				    !strcasecmp(row->message, "message"));
 		assert_int_equal(*row->name == '\0', code == DDB_OK);
 	}
 	assert_string_equal(ddb_error_row(DDB_ITEM_TOO_LARGE)->name, "ValidationException");
