@@ -176,7 +176,7 @@ int map_entry_select(struct ddb_arena *arena, const struct map_place *place, boo
 	return 0;
 }
 
-/* What the index does not show, its filter does not see; but a local one has what is selected fetched. */
+/* What the index does not have, a filter does not see, unless whole items are fetched. */
 static int view(
 	const struct map_place *place, struct ddb_arena *arena, struct ddb_value *item, struct ddb_error *err)
 {
@@ -188,7 +188,7 @@ static int view(
 	if (!is_in_index(index, item) || !map_entry_name(place->table, index, item, name) ||
 		strcmp(name, place->name))
 		return ENOENT;
-	if (index->local && query->selection)
+	if (query->fetches)
 		return 0;
 	return map_errno(project(place->table, index, arena, item, err));
 }

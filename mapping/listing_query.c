@@ -128,7 +128,7 @@ static int keys(struct map_fill *fill, struct ddb_error *err)
 
 /* ---- Results ---- */
 
-static int add_entry(struct map_fill *fill, const struct ddb_entry *entry, struct ddb_error *err)
+static int add_entry(struct map_fill *fill, struct ddb_entry *entry, struct ddb_error *err)
 {
 	char name[MAP_NAME_MAX + 1];
 	struct map_place place;
@@ -138,6 +138,8 @@ static int add_entry(struct map_fill *fill, const struct ddb_entry *entry, struc
 		return EIO;
 	}
 	int number = place_below(fill, MAP_ENTRY, name, &place, err);
+	if (!number)
+		number = map_entry_select(fill->arena, &place, true, entry, err);
 	if (number)
 		return number;
 	map_attr_of_entry(&place, &entry->meta, &attr);

@@ -366,24 +366,24 @@ static bool is_projected(const struct ddb_definition *definition, const struct d
 	return false;
 }
 
-/* A local index can have the rest fetched from the table. */
+/* What a global index lacks cannot be had; for a local one it is fetched from the table. */
 static int check_selection(
-	const struct map_query *query, const struct ddb_definition *definition, struct ddb_error *err)
+	struct map_query *query, const struct ddb_definition *definition, struct ddb_error *err)
 {
 	const struct ddb_value *names;
-	if (!query->selection || !query->index || query->index->local)
+	if (!query->selection || !query->index)
 		return 0;
-	size_t count = ddb_selection_names(query->selection, &names);
-	for (size_t i = 0; i < count; i++) {
-		if (is_projected(definition, query->index, &names[i]))
-			continue;
-		ddb_fail(err, DDB_VALIDATION,
-			"One or more parameter values were invalid: Global secondary index %s does not "
-			"project [%.*s]",
-			query->index->name, (int)names[i].count, (const char *)names[i].bytes);
-		return EINVAL;
-	}
-	return 0;
+	size_t count = ddb_selection_names(query->selection, &names), i = 0;
+	while (i < count && is_projected(definition, query->index, &names[i]))
+		i++;
+	query->fetches = i < count;
+	if (!query->fetches || query->index->local)
+		return 0;
+	ddb_fail(err, DDB_VALIDATION,
+		"One or more parameter values were invalid: Global secondary index %s does not project "
+		"[%.*s]",
+		query->index->name, (int)names[i].count, (const char *)names[i].bytes);
+	return EINVAL;
 }
 
 struct map_query *map_query_new(struct ddb_arena *arena, const struct ddb_index_definition *index)

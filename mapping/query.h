@@ -35,7 +35,8 @@ struct map_query {
 	struct map_sort_values sort[MAP_SORT_TERMS]; /* what range was made of */
 	const struct ddb_predicate *filter;          /* or NULL */
 	const struct ddb_selection *selection;       /* or NULL */
-	uint32_t limit, page;                        /* 0: not given */
+	bool fetches; /* the selection names what a local index lacks: whole items are read, and filtered */
+	uint32_t limit, page; /* 0: not given */
 	bool backward;
 };
 

@@ -53,29 +53,29 @@ static uint32_t limit_of(const struct map_results *results, const struct map_que
 	return query->limit ? least(limit, query->limit - results->returned) : limit;
 }
 
+/* Of each item: nothing but that it counts, its key, or all that the source has of it. */
+static void ask_for(const struct map_query *query, enum map_results_want want, struct ddb_query *request)
+{
+	bool counts = want == MAP_RESULTS_COUNT && !map_query_sifts(query);
+	bool keys = want == MAP_RESULTS_COUNT || (want == MAP_RESULTS_ENTRIES && !query->selection);
+	request->keys_only = keys && !counts && !query->fetches;
+	request->select = counts ? DDB_SELECT_COUNT : query->fetches ? DDB_SELECT_ALL : DDB_SELECT_DEFAULT;
+	request->selection =
+		counts && query->fetches ? query->selection : NULL; /* its filter sees the same */
+}
+
 static void ask(const struct map_results *results, const struct map_place *place, enum map_results_want want,
 	uint32_t room, struct ddb_query *request)
 {
-	const struct map_query *query = place->query;
-	request->limit = room;
-	request->keys_only = want == MAP_RESULTS_ENTRIES;
-	request->select = want == MAP_RESULTS_COUNT ? DDB_SELECT_COUNT : DDB_SELECT_DEFAULT;
-	request->consistent = true;
-	if (!query)
-		return;
-	bool sifts = map_query_sifts(query), selects = query->selection && want != MAP_RESULTS_COUNT;
+	static const struct map_query all = {.index = NULL};
+	const struct map_query *query = place->query ? place->query : &all;
+	ask_for(query, want, request);
 	request->index = query->index ? query->index->name : NULL;
 	request->range = query->has_partition ? &query->range : NULL;
 	request->filter = query->filter;
 	request->backward = query->backward;
 	request->limit = limit_of(results, query, room);
-	request->keys_only =
-		(want == MAP_RESULTS_ENTRIES && !selects) || (want == MAP_RESULTS_COUNT && sifts);
 	request->consistent = !query->index || query->index->local;
-	if (want == MAP_RESULTS_COUNT && sifts)
-		request->select = DDB_SELECT_DEFAULT;
-	if (selects && query->index && query->index->local)
-		request->select = DDB_SELECT_ALL; /* the selection may name what the index has not */
 }
 
 /* Leaves out what a scan could not be asked to. */
@@ -176,7 +176,7 @@ int map_results_next(struct map_results *results, struct map *map, const struct 
 		number = map_errno(map->engine->ops->query(map->engine, arena, &request, &page, err));
 	if (!number)
 		number = refine(results, place, room, arena, &page, err);
-	if (!number && place->query && want != MAP_RESULTS_COUNT)
+	if (!number && place->query && want == MAP_RESULTS_DOCUMENTS)
 		number = select_all(arena, place, &page, err);
 	if (number)
 		return number;

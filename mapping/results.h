@@ -8,9 +8,9 @@
 #include "mapping/query.h"
 
 enum map_results_want {
-	MAP_RESULTS_ENTRIES, /* for a listing: what cannot be read is left out and counted */
-	MAP_RESULTS_DOCUMENTS,
-	MAP_RESULTS_COUNT, /* no entries; page.count only */
+	MAP_RESULTS_ENTRIES,   /* for a listing, with keys; what cannot be read is left out and counted */
+	MAP_RESULTS_DOCUMENTS, /* what the files show: select= is applied */
+	MAP_RESULTS_COUNT,     /* no entries; page.count only */
 };
 
 struct map_results {
