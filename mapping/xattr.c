@@ -2,6 +2,7 @@
  * Extended attributes: one row for each that is ours, one for each family that tools try. A name that is not
  * ours costs a few comparisons and never the store: tools ask for some on every file.
  */
+#include "engine/utf8.h"
 #include "mapping/entry.h"
 #include "mapping/file.h"
 
@@ -78,6 +79,8 @@ static enum ddb_code run_update(struct map *map, struct ddb_arena *arena, const 
 {
 	struct ddb_update_item update = {.table = place->table->name, .condition = DDB_IF_PRESENT};
 	struct ddb_scope scope;
+	if (ddb_utf8_prefix(expression, length) != length)
+		return ddb_fail(err, DDB_VALIDATION, "An expression is UTF-8 text");
 	enum ddb_code code = ddb_scope_init(&scope, arena, NULL, NULL, true, err);
 	if (!code)
 		code = ddb_changes_parse(&scope, expression, length, &update.changes, err);

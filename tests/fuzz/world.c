@@ -24,6 +24,33 @@ static void make_table(const char *name, enum ddb_type hash, enum ddb_type range
 	ddb_definition_unref(definition);
 }
 
+static void make_indexed(void)
+{
+	static const char text[] =
+		"{\"AttributeDefinitions\":[{\"AttributeName\":\"id\",\"AttributeType\":\"S\"},"
+		"{\"AttributeName\":\"at\",\"AttributeType\":\"N\"},{\"AttributeName\":\"a\","
+		"\"AttributeType\":\"S\"},"
+		"{\"AttributeName\":\"b\",\"AttributeType\":\"B\"}],"
+		"\"KeySchema\":[{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"at\","
+		"\"KeyType\":\"RANGE\"}],"
+		"\"GlobalSecondaryIndexes\":["
+		"{\"IndexName\":\"one\",\"KeySchema\":[{\"AttributeName\":\"a\",\"KeyType\":\"HASH\"}],"
+		"\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}},"
+		"{\"IndexName\":\"two\",\"KeySchema\":[{\"AttributeName\":\"a\",\"KeyType\":\"HASH\"},"
+		"{\"AttributeName\":\"at\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"b\",\"KeyType\":"
+		"\"RANGE\"},"
+		"{\"AttributeName\":\"id\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":"
+		"\"ALL\"}}],"
+		"\"LocalSecondaryIndexes\":[{\"IndexName\":\"near\",\"KeySchema\":[{\"AttributeName\":\"id\","
+		"\"KeyType\":\"HASH\"},"
+		"{\"AttributeName\":\"a\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"KEYS_"
+		"ONLY\"}}]}";
+	struct ddb_definition *definition;
+	FUZZ_CHECK(!ddb_definition_read(text, strlen(text), &definition, NULL));
+	FUZZ_CHECK(!world.engine->ops->create_table(world.engine, "Indexed", definition, NULL));
+	ddb_definition_unref(definition);
+}
+
 void fuzz_world_write(const char *path, const char *text)
 {
 	struct map_file *file;
@@ -62,6 +89,12 @@ static void fill(void)
 	write_long("Both/.items.jsonl", "p", ",\"at\":7");
 	fuzz_world_write("Bytes/QUJD/AA.json", "{\"n\":1}");
 	fuzz_world_write("%2Edot/42.json", "{}");
+	make_indexed();
+	fuzz_world_write(
+		"Indexed/alice/1.json", "{\"a\":\"x\",\"b\":{\"$binary\":\"QQ==\"},\"n\":{\"m\":[1,2]}}");
+	fuzz_world_write("Indexed/alice/2.json", "{\"a\":\"x\",\"text\":\"some\"}");
+	fuzz_world_write("Indexed/pk=b/2.json", "{\"a\":\"%7E\"}");
+	write_long("Indexed/.items.jsonl", "q", ",\"at\":7,\"a\":\"x\"");
 	FUZZ_CHECK(!map_mkdir(world.map, &fuzz_caller, "New"));
 	FUZZ_CHECK(!map_mkdir(world.map, &fuzz_caller, "Loose"));
 	FUZZ_CHECK(!map_mkdir(world.map, &fuzz_caller, "Pairs"));

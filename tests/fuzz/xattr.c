@@ -1,6 +1,7 @@
 /*
  * Extended attributes: path, name and value, each ended by a NUL. What a name answers fits into what it said
- * it would need; what cannot be changed is not.
+ * it would need; what cannot be changed is not. An update leaves an item that can be read, or nothing
+ * changed.
  */
 #include "engine/local/item.h"
 #include "tests/fuzz/fuzz.h"
@@ -13,15 +14,31 @@
 static bool is_known(int number)
 {
 	return number == ENODATA || number == ENOENT || number == ENOTDIR || number == ENAMETOOLONG ||
-	       number == EOPNOTSUPP || number == EACCES;
+	       number == EOPNOTSUPP || number == EACCES || number == EINVAL;
+}
+
+static void check_digits(const char *value)
+{
+	char digits[64];
+	snprintf(digits, sizeof digits, "%ld", strtol(value, NULL, 10));
+	FUZZ_CHECK(!strcmp(digits, value));
+}
+
+/* The path of a file that is there. */
+static void check_item(const char *value)
+{
+	struct map_attr attr;
+	FUZZ_CHECK(
+		!map_stat(fuzz_world()->map, &fuzz_caller, value, &attr) && !attr.directory && attr.writable);
 }
 
 static void check_value(const char *path, const char *name, size_t length)
 {
 	struct map *map = fuzz_world()->map;
-	char exact[64], digits[64];
+	char exact[MAP_PATH_MAX];
+	bool item = !strcmp(name, "user.item");
 	size_t got;
-	FUZZ_CHECK(!strcmp(name, "user.size") && length > 0 && length < sizeof exact);
+	FUZZ_CHECK((item || !strcmp(name, "user.size")) && length > 0 && length < sizeof exact);
 	char *value = malloc(length);
 	FUZZ_CHECK(value);
 	FUZZ_CHECK(length == 1 ||
@@ -29,9 +46,27 @@ static void check_value(const char *path, const char *name, size_t length)
 	FUZZ_CHECK(!map_getxattr(map, &fuzz_caller, path, name, value, length, &got) && got == length);
 	memcpy(exact, value, length);
 	exact[length] = '\0';
-	snprintf(digits, sizeof digits, "%ld", strtol(exact, NULL, 10));
-	FUZZ_CHECK(!strcmp(digits, exact));
+	if (item)
+		check_item(exact);
+	else
+		check_digits(exact);
 	free(value);
+}
+
+static void check_update(const char *path, const char *value, size_t size)
+{
+	struct map *map = fuzz_world()->map;
+	struct map_attr before, after;
+	size_t length;
+	int stat = map_stat(map, &fuzz_caller, path, &before);
+	int number = map_setxattr(map, &fuzz_caller, path, "user.update", value, size, 0);
+	FUZZ_CHECK(!number || is_known(number) || number == EFBIG);
+	FUZZ_CHECK(map_stat(map, &fuzz_caller, path, &after) == stat);
+	FUZZ_CHECK(!stat || number);
+	if (number && !stat)
+		FUZZ_CHECK(before.version == after.version && before.size == after.size);
+	if (!number)
+		free(fuzz_world_text(path, &length)); /* as long as its size says */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -56,7 +91,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		FUZZ_CHECK(is_known(number));
 	bool there = !map_stat(map, &fuzz_caller, path, &attr);
 	FUZZ_CHECK(there || number);
-	FUZZ_CHECK(is_known(map_setxattr(map, &fuzz_caller, path, name, value, value_size, 0)));
+	if (!strcmp(name, "user.update"))
+		check_update(path, value, value_size);
+	else
+		FUZZ_CHECK(is_known(map_setxattr(map, &fuzz_caller, path, name, value, value_size, 0)));
 	FUZZ_CHECK(is_known(map_removexattr(map, &fuzz_caller, path, name)));
 	FUZZ_CHECK(map_getxattr(map, &fuzz_caller, path, name, NULL, 0, &left) == number);
 	FUZZ_CHECK(number || left == length);

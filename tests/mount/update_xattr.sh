@@ -50,6 +50,8 @@ for expression, why in {
     same("refused: " + expression[:40], "EINVAL", update(expression))
     same("recorded: " + expression[:40], "%s setxattr EINVAL ValidationException" % f, last("path", "operation", "errno", "type"))
     same("why: " + expression[:40] + ": " + last("message"), True, why in last("message"))
+for raw in (b"SET a = '\xff'", b"SET `\xc3` = 1"):
+    same("no text", ("EINVAL", "An expression is UTF-8 text"), (call(os.setxattr, f, "user.update", raw), last("message")))
 same("nothing has changed", before, read(f))
 write("Users/big.json", json.dumps({"a": "x" * 300000}))
 same("too large", "EFBIG", update("SET b = a", "Users/big.json"))
