@@ -627,6 +627,81 @@ static void names_tables(void **state)
 	assert_string_equal(table, longest);
 }
 
+/* ---- Several keys in one name ---- */
+
+static const enum ddb_type three[] = {DDB_S, DDB_N, DDB_B};
+
+static void joins_keys(void **state)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena;
+	struct ddb_number number;
+	struct ddb_value keys[3], back[3];
+	uint8_t digest[DDB_ALIAS_BYTES];
+	char name[MAP_NAME_MAX + 1];
+	(void)state;
+	ddb_arena_init(&arena, 1 << 20);
+	assert_int_equal(ddb_number_read("-2.5", 4, &number, NULL), DDB_OK);
+	keys[0] = ddb_string(".a~b/", 5);
+	keys[1] = ddb_number_value(&number);
+	keys[2] = ddb_binary("ABC", 3);
+	map_name_of_keys(keys, 3, true, name);
+	assert_string_equal(name, "%2Ea%7Eb%2F~-2.5~QUJD.json");
+	assert_int_equal(map_name_decode_keys(name, true, three, 3, &arena, back, digest), MAP_NAME_KEY);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(ddb_value_equal(&keys[i], &back[i]));
+	map_name_of_keys(keys, 2, false, name);
+	assert_string_equal(name, "%2Ea%7Eb%2F~-2.5");
+	map_name_of_keys(keys, 1, false, name);
+	assert_string_equal(name, "%2Ea%7Eb%2F");
+	assert_false(map_name_are_long(keys, 3, true, digest));
+}
+
+static void refuses_other_joins(void **state)
+{
+	static const char *const names[] = {"a~1", "a~1~QUJD~", "a~1~QUJD~x", "~1~QUJD", "a~~QUJD", "a~1~",
+		"a~01~QUJD", "a~x~QUJD", "a~1~QUJ", "a~1~QUJD=", "a.~1~QUJD ", "a%7e~1~QUJD", ".a~1~QUJD",
+		""};
+	DDB_ARENA_AUTO struct ddb_arena arena;
+	struct ddb_value back[3];
+	uint8_t digest[DDB_ALIAS_BYTES];
+	(void)state;
+	ddb_arena_init(&arena, 1 << 20);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (map_name_decode_keys(names[i], false, three, 3, &arena, back, digest) != MAP_NAME_NONE)
+			fail_msg("%s", names[i]);
+}
+
+/* As an independent program cuts and digests them. */
+static void cuts_joined_keys(void **state)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena;
+	struct ddb_value keys[2], back[2];
+	uint8_t digest[DDB_ALIAS_BYTES], told[DDB_ALIAS_BYTES];
+	char text[300], name[MAP_NAME_MAX + 1];
+	static const enum ddb_type two[] = {DDB_S, DDB_S};
+	(void)state;
+	ddb_arena_init(&arena, 1 << 20);
+	memset(text, 'a', sizeof(text));
+	keys[0] = ddb_string(text, 199);
+	keys[1] = ddb_string(text, 50);
+	map_name_of_keys(keys, 2, true, name);
+	assert_int_equal(strlen(name), 255);
+	assert_false(map_name_are_long(keys, 2, true, digest));
+	keys[1] = ddb_string(text, 51);
+	assert_true(map_name_are_long(keys, 2, true, digest));
+	assert_false(map_name_are_long(keys, 2, false, told));
+	map_name_of_keys(keys, 2, true, name);
+	assert_memory_equal(name, text, 199);
+	assert_string_equal(name + 199, "~~~fm7fi4ghwcltqgwuza5jpmhhkfy7prag.json");
+	assert_int_equal(map_name_decode_keys(name, true, two, 2, &arena, back, told), MAP_NAME_LONG);
+	assert_memory_equal(digest, told, DDB_ALIAS_BYTES);
+	/* what is no entry is never cut, and may be cut all the same */
+	assert_int_equal(map_name_read_keys(text, 300, two, 1, &arena, back, told), MAP_NAME_KEY);
+	assert_int_equal(back[0].count, 300);
+	name[strlen(name) - 5] = '\0';
+	assert_int_equal(map_name_read_keys(name, strlen(name), two, 2, &arena, back, told), MAP_NAME_LONG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -647,6 +722,9 @@ int main(void)
 		cmocka_unit_test(reads_texts),
 		cmocka_unit_test(survives_a_full_arena),
 		cmocka_unit_test(names_tables),
+		cmocka_unit_test(joins_keys),
+		cmocka_unit_test(refuses_other_joins),
+		cmocka_unit_test(cuts_joined_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

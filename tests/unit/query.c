@@ -308,6 +308,8 @@ static void test_listings(void **state)
 	assert_list(fixture, "Orders/.query/pk=alice/filter=other = 7", "alice~2.json\n");
 	assert_list(fixture, "Orders/.query/sk.lt=0", "bob~-1.json\n");
 	assert_list(fixture, "Orders/.query/pk=nobody", "");
+	assert_list(fixture, "Orders/.query/pk=alice/select=other", "alice~1.json\nalice~2.json\n");
+	assert_list(fixture, "Orders/.query/sk.lt=0/select=none/limit=5", "bob~-1.json\n");
 	assert_list(fixture, "Orders/.index", "near\nbare\nmulti\n");
 	assert_list(fixture, "Orders/.index/bare", "x\n");
 	assert_list(fixture, "Orders/.index/bare/x", "alice~1.json\nalice~2.json\n");
@@ -315,6 +317,7 @@ static void test_listings(void **state)
 	assert_list(fixture, "Orders/.index/multi/x~2", "k~3~QQ~alice~1.json\n");
 	assert_list(fixture, "Orders/.index/near", "alice\n");
 	assert_list(fixture, "Orders/.index/near/.query/pk=alice", "k~alice~1.json\n");
+	assert_list(fixture, "Orders/.index/near/.query/pk=alice/select=other", "k~alice~1.json\n");
 	assert_list(fixture, "Orders/.index/multi/.scan", "items.jsonl\n");
 	assert_list(fixture, "Orders/.typed/.index/multi/x~2", "k~3~QQ~alice~1.json\n");
 }
@@ -342,6 +345,23 @@ static void test_documents(void **state)
 	assert_text(fixture, "Orders/.query/pk=alice/desc/select=r/limit=1/items.jsonl", "{\"r\":2}\n");
 	assert_text(fixture, "Orders/.index/bare/.scan/items.jsonl",
 		"{\"h\":\"alice\",\"r\":1,\"a\":\"x\"}\n{\"h\":\"alice\",\"r\":2,\"a\":\"x\"}\n");
+	/* the filter sees what the index has, or all where all is fetched: in each of its files */
+	assert_list(fixture, "Orders/.index/near/.query/pk=alice/filter=attribute_exists(other)", "");
+	assert_text(
+		fixture, "Orders/.index/near/.query/pk=alice/filter=attribute_exists(other)/count", "0\n");
+	assert_stat(fixture,
+		"Orders/.index/near/.query/pk=alice/filter=attribute_exists(other)/k~alice~1.json", ENOENT);
+	assert_list(fixture, "Orders/.index/near/.query/select=other/filter=attribute_exists(other)",
+		"k~alice~1.json\n");
+	assert_text(fixture, "Orders/.index/near/.query/select=other/filter=attribute_exists(other)/count",
+		"1\n");
+	assert_text(fixture,
+		"Orders/.index/near/.query/select=other/sk.ge=k/filter=attribute_exists(other)/count", "1\n");
+	assert_text(fixture,
+		"Orders/.index/near/.query/select=other/filter=attribute_exists(other)/items.jsonl",
+		"{\"other\":true}\n");
+	assert_stat(fixture,
+		"Orders/.index/near/.query/select=other/filter=attribute_exists(other)/k~alice~1.json", 0);
 	assert_text(fixture, "Orders/.query/pk=alice/count", "2\n");
 	assert_text(fixture, "Orders/.query/sk.ge=2/count", "1\n");
 	assert_text(fixture, "Orders/.index/bare/x/count", "2\n");
