@@ -112,11 +112,17 @@ for turn in range(20):
     same("changed", "ok", append(item, '{"type":"Moon","turn":"%s"}' % ("x" * turn * 100)))
     same("what is open stays", (turn, size), (json.load(held)["turn"], os.fstat(held.fileno()).st_size))
     held.close()
+    size = os.stat(mnt + other).st_size
     same("what is opened is new", "x" * turn * 100, json.loads(read(other))["turn"])
-    same("its size", len(read(other)), os.stat(mnt + other).st_size)
+    same("its size", len(read(other)), size)
     same("changed", "ok", append(item, '{"type":"Sun"}'))
-    same("its filter refuses it", ("ENOENT", []), (read(other), names(q + "filter=type = 'Moon'")))
+    same("its filter refuses it", ("ENOENT", "ENOENT", []), (call(os.stat, other), read(other), names(q + "filter=type = 'Moon'")))
     same("still there", "Sun", json.loads(read(entry))["type"])
+    same("there", False, os.path.isdir(mnt + entry))
+    same("removed", "ok", call(os.unlink, item))
+    same("absent at once", "ENOENT", call(os.stat, entry))
+    same("moved there", ("ok", "ok"), (write("Subdivisions/DE/DE-YY.json", "{}"), rename("Subdivisions/DE/DE-YY.json", item)))
+    same("present at once", True, os.path.exists(mnt + entry))
     same("removed", "ok", call(os.unlink, item))
 
 # names in a listing are those of now
