@@ -147,7 +147,7 @@ static size_t raw_walk(struct raw *raw, MDB_dbi dbi, const uint8_t *from, const 
 {
 	MDB_val key = {length, (void *)from}, data;
 	uint8_t copy[RAW_VALUE];
-	MDB_cursor *cursor;
+	MDB_cursor *cursor = NULL;
 	MDB_txn *txn;
 	size_t seen = 0;
 	uint32_t found;
@@ -380,7 +380,7 @@ static struct ddb_value prepare(struct prepared *to, uint32_t i, uint32_t editio
 static void *engine_open(const char *directory, unsigned indexes)
 {
 	struct ddb_local_options options = {0};
-	struct ddb_definition *definition;
+	struct ddb_definition *definition = NULL;
 	struct ddb_engine *engine;
 	struct ddb_error err;
 	char text[4096], *at = text;
