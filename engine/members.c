@@ -49,8 +49,9 @@ struct member_text member_table_name(const struct member_text *text)
 		return *text;
 	for (int colons = 0; colons < 5; colons++) {
 		at = memchr(at, ':', (size_t)(end - at));
-		if (!at++)
+		if (!at)
 			return *text;
+		at++;
 	}
 	size_t left = (size_t)(end - at), prefix = sizeof kind - 1;
 	if (left < prefix || memcmp(at, kind, prefix) != 0)
