@@ -137,7 +137,14 @@ static size_t add_dot(
 /* Where every name is looked up when it is used, nodes made beforehand would be of no use. */
 static bool wants_nodes(struct fs *fs, const struct fuse_file_info *fi)
 {
-	return fs_surplus_return(fs) && fs_node_told(directory_of(fi)->node);
+	bool told;
+
+	if (!fs_surplus_return(fs))
+		return false;
+	pthread_mutex_lock(&fs->nodes.lock);
+	told = fs_node_told(directory_of(fi)->node);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	return told;
 }
 
 static void read_directory(
