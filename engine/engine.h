@@ -352,8 +352,8 @@ struct ddb_find_alias {
 /*
  * Gives a provisional table its definition and re-files every item in one transaction. `convert` makes the
  * new item, in `arena`, of one filed under its stand-in key. NULL: whoever knows how files are named supplies
- * it (mapping's engine for the API); to others the table is not there. When it refuses (returns an error), the others
- * are still asked, nothing is changed and the first error is the call's.
+ * it (mapping's engine for the API); to others the table is not there. When it refuses (returns an error),
+ * the others are still asked, nothing is changed and the first error is the call's.
  */
 struct ddb_define_table {
 	const char *table;
@@ -377,6 +377,190 @@ struct ddb_move_partition {
 	struct ddb_value from, to; /* values of the partition key */
 	size_t move_count;
 	const struct ddb_scratch_move *moves;
+};
+
+/* ---- Transactions of the API ---- */
+
+enum {
+	DDB_TRANSACT_MAX = 100,           /* actions */
+	DDB_TRANSACT_BYTES_MAX = 4 << 20, /* of the request */
+	DDB_TOKEN_MAX = 36,               /* bytes */
+	DDB_TOKEN_SECONDS = 600,
+	DDB_DIGEST_BYTES = 32,
+};
+
+/* Why an action stood in the way, by its position. */
+struct ddb_reason {
+	enum ddb_code code;  /* DDB_OK: None */
+	const char *message; /* NULL: none */
+	bool has_item;
+	struct ddb_value item; /* that a condition refused, if it was asked for */
+	/* Of a commit: which item (or, key.type 0, which table). */
+	const char *table;
+	struct ddb_value key;
+};
+/* "ConditionalCheckFailed", "TransactionConflict", "ValidationError", … "None". */
+const char *ddb_reason_name(enum ddb_code code);
+
+enum ddb_transact_kind {
+	DDB_TRANSACT_PUT,
+	DDB_TRANSACT_UPDATE,
+	DDB_TRANSACT_DELETE,
+	DDB_TRANSACT_CHECK,
+};
+struct ddb_transact_action {
+	enum ddb_transact_kind kind;
+	const char *table;
+	struct ddb_value value;                /* of a put the item, else the key */
+	const struct ddb_changes *changes;     /* of an update */
+	const struct ddb_predicate *condition; /* or NULL */
+	bool return_on_failure;
+};
+struct ddb_transact_write {
+	size_t count;
+	const struct ddb_transact_action *actions;
+	/* NULL: none. The same request, as the digest tells, succeeds again without effect for ten minutes;
+	 * another one is DDB_IDEMPOTENT_MISMATCH. */
+	const char *token;
+	uint8_t digest[DDB_DIGEST_BYTES];
+};
+struct ddb_transact_result {
+	/* With DDB_TRANSACTION_CANCELED: as many as there are actions. */
+	size_t reason_count;
+	struct ddb_reason *reasons;
+	bool repeated; /* by its token; billed as reading */
+	/* One for each table, in the order in which the tables first occur; also of a cancelled one. */
+	size_t table_count;
+	const char **tables;
+	struct ddb_capacity *capacities;
+	/* By action: bytes of the item's collection, where the table has local indexes; else UINT64_MAX. */
+	uint64_t *collection_bytes;
+};
+
+struct ddb_transact_get {
+	const char *table;
+	struct ddb_value key;
+	const struct ddb_selection *selection; /* or NULL */
+};
+struct ddb_transact_get_result {
+	size_t count;
+	struct ddb_get_result *items; /* by position; their capacity is not filled */
+	size_t reason_count;          /* as above */
+	struct ddb_reason *reasons;
+	size_t table_count;
+	const char **tables;
+	struct ddb_capacity *capacities;
+};
+
+/* ---- Views ---- */
+
+/*
+ * A view is an engine of its own: all tables as of one moment. A snapshot is read-only (DDB_STORE_READ_ONLY).
+ * In a transaction puts, updates, deletes, moves and scratch files are staged and seen there only; what was
+ * read is remembered, in bounded memory; nothing reaches the tables before `commit`. Operations on tables are
+ * DDB_VALIDATION there. A view that was let go (for time or room) answers everything with DDB_VIEW_ENDED.
+ * Views are closed (ops->close) before the engine that they are of.
+ */
+enum ddb_view_kind { DDB_SNAPSHOT, DDB_TRANSACTION };
+struct ddb_open_view {
+	enum ddb_view_kind kind;
+	unsigned max_items; /* of a transaction: changed items and conditions; 0: DDB_TRANSACT_MAX */
+};
+
+struct ddb_condition_check {
+	const char *table;
+	struct ddb_value key;
+	const struct ddb_predicate *condition;
+	const char *text; /* what the condition was made of: part of what a token stands for */
+	size_t length;
+};
+struct ddb_commit {
+	const char *token; /* or NULL; as in struct ddb_transact_write, and of the same names */
+	size_t check_count;
+	/* Asked of the items as they are before the transaction. */
+	const struct ddb_condition_check *checks;
+};
+struct ddb_committed { /* an item that a commit changed */
+	const char *table;
+	struct ddb_value key;
+	uint64_t version; /* 0: it is gone */
+};
+struct ddb_commit_result {
+	size_t change_count;
+	struct ddb_committed *changes;
+	bool repeated; /* by its token: nothing was done */
+	/* With DDB_TRANSACTION_CANCELED: only what stood in the way; with DDB_VALIDATION: what is refused. */
+	size_t reason_count;
+	struct ddb_reason *reasons;
+};
+
+struct ddb_view_status {
+	enum ddb_view_kind kind;
+	int64_t since_ns;
+	size_t changed_items; /* of a transaction */
+	uint64_t bytes;       /* of memory */
+	bool ended;
+	char why[DDB_MESSAGE_MAX];
+};
+
+/* ---- Streams ---- */
+
+enum {
+	DDB_STREAM_LABEL_MAX = 32,
+	DDB_STREAM_SECONDS = 24 * 3600, /* that a record, and a stream that was turned off, is kept */
+	DDB_SEQUENCE_DIGITS = 21,
+	DDB_SHARD_ID_MAX = 65,
+};
+enum ddb_stream_event { DDB_EVENT_INSERT, DDB_EVENT_MODIFY, DDB_EVENT_REMOVE };
+
+/* A stream has one shard; it is closed when the stream is turned off. */
+struct ddb_stream {
+	const char *table;                /* the name that the table has, or had when it was deleted */
+	char label[DDB_STREAM_LABEL_MAX]; /* YYYY-MM-DDThh:mm:ss.fff */
+	char shard[DDB_SHARD_ID_MAX + 1];
+	enum ddb_stream_view view;
+	struct ddb_key_attribute hash, range; /* names in the arena; range.type 0: a simple table */
+	int64_t since_ns;
+	int64_t until_ns; /* 0: it is on */
+	uint64_t first,
+		last; /* sequence numbers: the first that can be there; the last, or 0 while it is on */
+};
+struct ddb_list_streams {
+	const char *table;              /* or NULL: of all tables */
+	const struct ddb_stream *after; /* table and label are looked at; or NULL */
+	uint32_t limit;                 /* 0: 100 */
+};
+struct ddb_streams {
+	size_t count;
+	struct ddb_stream *streams; /* by table and label */
+	bool more;
+};
+/* A record's sequence number is a number that rises in the order of commits; written with
+ * DDB_SEQUENCE_DIGITS. */
+struct ddb_stream_record {
+	uint64_t sequence;
+	enum ddb_stream_event event;
+	int64_t time_ns;
+	bool service; /* TTL did it */
+	struct ddb_value key;
+	bool has_old, has_new; /* by the stream's view */
+	struct ddb_value old_image, new_image;
+	uint32_t size; /* SizeBytes */
+};
+struct ddb_read_stream {
+	const char *table;
+	const char *label;  /* NULL: the one that is on */
+	uint64_t after;     /* records with a higher sequence number */
+	bool kept;          /* DDB_TRIMMED_DATA when the record of `after` + 1 … may have been trimmed */
+	uint32_t limit;     /* 0: 1,000 */
+	uint32_t max_bytes; /* of records, as in `size`; 0: 1 MiB. The first always comes */
+};
+struct ddb_stream_page {
+	size_t count;
+	struct ddb_stream_record *records;
+	uint64_t next; /* `after` for the page behind it: also when no record came */
+	bool more;     /* there are more just now */
+	bool closed;   /* and never will be: the stream is off */
 };
 
 /* ---- Scratch files ---- */
@@ -520,6 +704,43 @@ struct ddb_engine_ops {
 	enum ddb_code (*scratch_list)(struct ddb_engine *, struct ddb_arena *,
 		const uint8_t directory[DDB_DIRECTORY_ID_BYTES], const char *after, uint32_t limit,
 		struct ddb_scratch_page *ret, struct ddb_error *);
+
+	/*
+	 * DDB_TRANSACTION_CANCELED: some action cannot be done, and none was; *ret says which. Also when
+	 * it fails with another code *ret may be filled.
+	 */
+	enum ddb_code (*transact_write)(struct ddb_engine *, struct ddb_arena *,
+		const struct ddb_transact_write *, struct ddb_transact_result *ret, struct ddb_error *);
+	/* All of one moment. */
+	enum ddb_code (*transact_get)(struct ddb_engine *, struct ddb_arena *,
+		const struct ddb_transact_get *, size_t count, struct ddb_transact_get_result *ret,
+		struct ddb_error *);
+
+	/* *ret is the caller's, to be closed. DDB_LIMIT_EXCEEDED: too many are open. */
+	enum ddb_code (*open_view)(struct ddb_engine *, const struct ddb_open_view *, struct ddb_engine **ret,
+		struct ddb_error *);
+	/*
+	 * Of a transaction: all that is staged becomes part of the tables at once, and durable, if every
+	 * condition holds and nothing that was read or written there has changed since it began; else
+	 * DDB_TRANSACTION_CANCELED. Whatever happens, the view stays as it is and can be tried again.
+	 * DDB_IDEMPOTENT_MISMATCH.
+	 */
+	enum ddb_code (*commit)(struct ddb_engine *, struct ddb_arena *, const struct ddb_commit *,
+		struct ddb_commit_result *ret, struct ddb_error *);
+	/* Of any view. */
+	void (*view_status)(struct ddb_engine *, struct ddb_view_status *ret);
+	/* Lets go of a view's moment at once, as if its time were over. */
+	void (*end_view)(struct ddb_engine *, const char *why);
+
+	enum ddb_code (*list_streams)(struct ddb_engine *, struct ddb_arena *,
+		const struct ddb_list_streams *, struct ddb_streams *ret, struct ddb_error *);
+	/* DDB_RESOURCE_NOT_FOUND: the table has no such stream. */
+	enum ddb_code (*read_stream)(struct ddb_engine *, struct ddb_arena *, const struct ddb_read_stream *,
+		struct ddb_stream_page *ret, struct ddb_error *);
+	/* `stirred` is called after each commit that added records or turned a stream off, from any thread,
+	 * with no locks held that a read would need; it must be quick. NULL ends that. One watcher at a time.
+	 */
+	void (*watch_streams)(struct ddb_engine *, void (*stirred)(void *context), void *context);
 
 	/* All that was acknowledged before the call survives power loss when it returns. */
 	enum ddb_code (*sync)(struct ddb_engine *, struct ddb_error *);

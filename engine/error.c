@@ -43,6 +43,9 @@ static const struct ddb_error_row rows[DDB_CODES] = {
 	[DDB_ITEM_COLLECTION_TOO_LARGE] = DYNAMODB("ItemCollectionSizeLimitExceededException", 400),
 	[DDB_UNKNOWN_OPERATION] = SERVICE("UnknownOperationException", 400),
 	[DDB_REQUEST_TOO_LARGE] = SERVICE("RequestEntityTooLargeException", 413),
+	[DDB_IDEMPOTENT_MISMATCH] = DYNAMODB("IdempotentParameterMismatchException", 400),
+	[DDB_EXPIRED_ITERATOR] = DYNAMODB("ExpiredIteratorException", 400),
+	[DDB_TRIMMED_DATA] = DYNAMODB("TrimmedDataAccessException", 400),
 	[DDB_INTERNAL] = INTERNAL_SERVER_ERROR,
 	[DDB_DAMAGED] = INTERNAL_SERVER_ERROR,
 	[DDB_STORE_FULL] = INTERNAL_SERVER_ERROR,
@@ -50,6 +53,7 @@ static const struct ddb_error_row rows[DDB_CODES] = {
 	[DDB_NO_MEMORY] = INTERNAL_SERVER_ERROR,
 	[DDB_UNREACHABLE] = INTERNAL_SERVER_ERROR,
 	[DDB_TIMED_OUT] = INTERNAL_SERVER_ERROR,
+	[DDB_VIEW_ENDED] = INTERNAL_SERVER_ERROR,
 };
 /* clang-format on */
 

@@ -24,6 +24,9 @@ enum ddb_code {
 	DDB_ITEM_COLLECTION_TOO_LARGE,
 	DDB_UNKNOWN_OPERATION,
 	DDB_REQUEST_TOO_LARGE,
+	DDB_IDEMPOTENT_MISMATCH, /* a token that was used for another request */
+	DDB_EXPIRED_ITERATOR,
+	DDB_TRIMMED_DATA, /* stream records that are no longer kept */
 	DDB_INTERNAL,
 	/* Not DynamoDB's: answered as InternalServerError over the API, but for the read-only disk. */
 	DDB_DAMAGED,         /* a record that fails its seal: never data */
@@ -32,6 +35,7 @@ enum ddb_code {
 	DDB_NO_MEMORY,
 	DDB_UNREACHABLE,
 	DDB_TIMED_OUT,
+	DDB_VIEW_ENDED, /* a snapshot or transaction that was let go */
 	DDB_CODES, /* the number of codes */
 };
 

@@ -6,18 +6,21 @@
 
 /*
  * A table's head, little-endian: version 1, kind 1, id 4, space 4, generation 8, two times 8 each, uuid; from
- * version 2 on also whether it is unfiled 1, number of indexes 1, and of each its space 4 and state 1. A
- * record of version 1 is from before there were entries: nothing of its indexes is made yet.
+ * version 2 on also whether it is unfiled 1, number of indexes 1, and of each its space 4 and state 1; from
+ * version 3 on behind those the stream's space 4 and time 8 and the expiries' space 4. A record of version 1 is
+ * from before there were entries: nothing of its indexes is made yet.
  */
 enum {
 	CATALOG_VERSION = 1, /* of counters and totals */
-	TABLE_VERSION = 2,
+	TABLE_VERSION = 3,
+	TABLE_VERSION_INDEXED = 2,
 	TABLE_VERSION_UNFILED = 1,
 	UUID_BYTES = 36,
 	TABLE_UNFILED_AT = 1 + 1 + 4 + 4 + 8 + 8 + 8 + UUID_BYTES,
 	TABLE_INDEXES_AT = TABLE_UNFILED_AT + 2,
 	TABLE_INDEX_BYTES = 4 + 1,
-	TABLE_HEAD_MAX = TABLE_INDEXES_AT + LOCAL_INDEXES_MAX * TABLE_INDEX_BYTES,
+	TABLE_STREAM_BYTES = 4 + 8 + 4,
+	TABLE_HEAD_MAX = TABLE_INDEXES_AT + LOCAL_INDEXES_MAX * TABLE_INDEX_BYTES + TABLE_STREAM_BYTES,
 	COUNTERS_HEAD = 1 + 4 * 8,
 	COUNTERS_INDEX_BYTES = 2 * 8, /* in the body, up to the last index that has entries */
 	TOTALS_HEAD = 1 + 4 + 3 * 8,
@@ -43,6 +46,8 @@ struct local_table *local_table_next(const struct local_table *table, struct ddb
 	if (!next)
 		return NULL;
 	next->unfiled = table->unfiled;
+	next->stream = table->stream;
+	next->expiry_space = table->expiry_space;
 	memcpy(next->indexes, table->indexes, sizeof next->indexes);
 	return next;
 }
@@ -226,6 +231,12 @@ static enum ddb_code decode_definition(
 	return ddb_fail(err, DDB_DAMAGED, "The definition of table %s is damaged", table->name);
 }
 
+/* Of a head that is not of version 1. */
+static size_t indexes_end(const uint8_t *head)
+{
+	return TABLE_INDEXES_AT + head[TABLE_UNFILED_AT + 1] * (size_t)TABLE_INDEX_BYTES;
+}
+
 static bool head_sound(const struct store_value *value)
 {
 	const uint8_t *head = value->head;
@@ -234,9 +245,21 @@ static bool head_sound(const struct store_value *value)
 		return false;
 	if (head[0] == TABLE_VERSION_UNFILED)
 		return length == TABLE_UNFILED_AT;
-	return head[0] == TABLE_VERSION && length >= TABLE_INDEXES_AT && head[TABLE_UNFILED_AT] <= 1 &&
+	if (head[0] != TABLE_VERSION && head[0] != TABLE_VERSION_INDEXED)
+		return false;
+	return length >= TABLE_INDEXES_AT && head[TABLE_UNFILED_AT] <= 1 &&
 	       head[TABLE_UNFILED_AT + 1] <= LOCAL_INDEXES_MAX &&
-	       length == TABLE_INDEXES_AT + head[TABLE_UNFILED_AT + 1] * (size_t)TABLE_INDEX_BYTES;
+	       length == indexes_end(head) + (head[0] == TABLE_VERSION ? TABLE_STREAM_BYTES : 0);
+}
+
+static void decode_stream(const uint8_t *head, struct local_table *table)
+{
+	if (head[0] != TABLE_VERSION)
+		return;
+	const uint8_t *record = head + indexes_end(head);
+	table->stream.space = (uint32_t)local_read_le(record, 4);
+	table->stream.since_ns = (int64_t)local_read_le(record + 4, 8);
+	table->expiry_space = (uint32_t)local_read_le(record + 12, 4);
 }
 
 /* Of a sound head: false when it does not fit the definition. */
@@ -301,6 +324,7 @@ enum ddb_code local_catalog_decode(
 		local_table_unref(decoded);
 		return damaged_table(name, err);
 	}
+	decode_stream(head, decoded);
 	*ret = decoded;
 	return DDB_OK;
 }
@@ -310,8 +334,10 @@ bool local_catalog_pending(const struct store_value *value)
 	const uint8_t *head = value->head;
 	if (!head_sound(value))
 		return false;
-	bool pending = head[0] == TABLE_VERSION_UNFILED || head[TABLE_UNFILED_AT];
-	for (size_t at = TABLE_INDEXES_AT; at < value->head_length; at += TABLE_INDEX_BYTES)
+	if (head[0] == TABLE_VERSION_UNFILED || head[TABLE_UNFILED_AT])
+		return true;
+	bool pending = false;
+	for (size_t at = TABLE_INDEXES_AT; at < indexes_end(head); at += TABLE_INDEX_BYTES)
 		pending |= head[at + 4] == DDB_INDEX_CREATING;
 	return pending;
 }
@@ -354,6 +380,9 @@ static size_t encode_table(const struct local_table *table, uint8_t ret[TABLE_HE
 		end = local_write_le(end, table->indexes[i].space, 4);
 		*end++ = (uint8_t)table->indexes[i].state;
 	}
+	end = local_write_le(end, table->stream.space, 4);
+	end = local_write_le(end, (uint64_t)table->stream.since_ns, 8);
+	end = local_write_le(end, table->expiry_space, 4);
 	return (size_t)(end - ret);
 }
 

@@ -31,6 +31,11 @@ struct local_table {
 	 * that an older version left. */
 	bool unfiled;
 	struct local_index indexes[LOCAL_INDEXES_MAX]; /* by position in the definition */
+	struct local_stream {
+		uint32_t space;   /* where its records are filed; 0: the table has none */
+		int64_t since_ns; /* when it was turned on: its label */
+	} stream;
+	uint32_t expiry_space; /* where the times are filed at which items expire; 0: TTL is off */
 };
 
 static inline unsigned local_index_count(const struct local_table *table)

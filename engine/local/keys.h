@@ -18,6 +18,10 @@
  *   'E' space alias       finds the key of an entry of an index, or of an item in a query's listing
  *   'G' space hash        the bytes of an item collection, in tables with local indexes
  *   'J' space             how far the making of an index, or of what stands beside items, has come
+ *   'Q' space             a stream: of which table, since when, until when
+ *   'S' space number      its records, by the version of the change
+ *   'V' space time hash … when an item expires, in order of time
+ *   'Y' hash              the token of a transaction that was committed
  *
  * `space` is the number under which a table's or an index's records are filed, big-endian: a new one for each
  * definition of a key.
@@ -39,8 +43,12 @@ enum local_kind {
 	LOCAL_ITEM = 'I',
 	LOCAL_PROGRESS = 'J',
 	LOCAL_TOTALS = 'N',
+	LOCAL_STREAM = 'Q',
+	LOCAL_STREAM_RECORD = 'S',
 	LOCAL_TABLE = 'T',
+	LOCAL_EXPIRY = 'V',
 	LOCAL_ENTRY = 'X',
+	LOCAL_TOKEN = 'Y',
 };
 
 enum {
