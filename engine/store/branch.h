@@ -4,7 +4,8 @@
  * is written against a store works on a branch unchanged. What it changes is sealed as in the store, is
  * bounded, and never reaches the disk. While it is open the pages of its moment are not reused: it must not
  * be kept for long, and can be dropped at any time. Threads: any; a branch serves one view or job at a time,
- * others wait.
+ * others wait: who has a view of it must not begin another, and who is in a job of the base must not begin
+ * one.
  */
 #ifndef STORE_BRANCH_H
 #define STORE_BRANCH_H
@@ -36,7 +37,7 @@ size_t store_branch_bytes(struct store *branch);
 /*
  * In order, the keys in [from, to) that the branch has put or deleted, also those that are again as they
  * were; `visit` may end the walk with an error. It may read the branch through `view`, and nothing else of
- * it.
+ * it. `to` NULL: to the end.
  */
 typedef enum ddb_code store_branch_visit(void *context, struct store_txn *view, const uint8_t *key,
 	size_t length, bool deleted, struct ddb_error *err);
@@ -51,7 +52,7 @@ DDB_MUST_CHECK enum ddb_code store_branch_get(struct store_txn *view, struct ddb
 /*
  * Whether the records in [from, to) are in `txn`, a job or view of the base, what they were at the branch's
  * moment: no key came or went, and none was written again, be it with the same value. Compares sealed bytes,
- * opens nothing, and costs as much as a walk over both.
+ * opens nothing, and costs as much as a walk over both. `to` NULL: to the end.
  */
 DDB_MUST_CHECK enum ddb_code store_branch_unchanged(struct store_txn *view, struct store_txn *txn,
 	const void *from, size_t from_length, const void *to, size_t to_length, bool *ret,

@@ -2,6 +2,7 @@
  * Cursors over the keyspace: a stack of LMDB cursors, one for each sub-space on the way to the current key. A
  * cursor at its end stays there until it is sought again. One thread at a time; ends before its transaction.
  */
+#include "engine/store/branches.h"
 #include "engine/store/fault.h"
 #include "engine/store/inside.h"
 
@@ -17,10 +18,11 @@ struct level {
 
 struct store_cursor {
 	struct store_txn *txn;
-	unsigned depth;  /* levels in use; 0: at no key */
-	unsigned opened; /* levels that have an LMDB cursor */
-	size_t length;   /* of the current key */
-	MDB_val value;   /* the current record */
+	struct store_merge *merge; /* a branch's; nothing below is used then */
+	unsigned depth;            /* levels in use; 0: at no key */
+	unsigned opened;           /* levels that have an LMDB cursor */
+	size_t length;             /* of the current key */
+	MDB_val value;             /* the current record */
 	struct level levels[STORE_LEVELS];
 	uint8_t key[STORE_LEVELS * STORE_CHUNK];
 };
@@ -35,8 +37,14 @@ enum ddb_code store_cursor_open(struct store_txn *txn, struct store_cursor **ret
 	if (!cursor)
 		return ddb_fail_memory(err);
 	cursor->txn = txn;
+	cursor->merge = NULL;
 	cursor->depth = 0;
 	cursor->opened = 0;
+	enum ddb_code code = txn->store->branch ? store_merge_open(txn, &cursor->merge, err) : DDB_OK;
+	if (code) {
+		free(cursor);
+		return code;
+	}
 	*ret = cursor;
 	return DDB_OK;
 }
@@ -45,6 +53,8 @@ void store_cursor_close(struct store_cursor *cursor)
 {
 	if (!cursor)
 		return;
+	if (cursor->merge)
+		store_merge_close(cursor->merge);
 	for (unsigned i = 0; i < cursor->opened; i++)
 		mdb_cursor_close(cursor->levels[i].mdb);
 	free(cursor);
@@ -243,6 +253,8 @@ static enum ddb_code seek(struct store_cursor *cursor, const uint8_t *key, size_
 {
 	MDB_val entry;
 	bool deeper, pointer;
+	if (cursor->merge)
+		return store_merge_seek(cursor->merge, key, length, direction == FORWARD, ret_found, err);
 	cursor->depth = 0;
 	cursor->length = 0;
 	if (length > STORE_KEY_MAX) /* its first bytes, one more than any key has, are in the same place */
@@ -280,6 +292,8 @@ static enum ddb_code step(
 	struct store_cursor *cursor, enum direction direction, bool *ret_found, struct ddb_error *err)
 {
 	MDB_val entry;
+	if (cursor->merge)
+		return store_merge_step(cursor->merge, direction == FORWARD, ret_found, err);
 	if (!cursor->depth) {
 		*ret_found = false;
 		return DDB_OK;
@@ -300,6 +314,10 @@ enum ddb_code store_cursor_previous(struct store_cursor *cursor, bool *ret_found
 
 void store_cursor_key(const struct store_cursor *cursor, const uint8_t **ret, size_t *ret_length)
 {
+	if (cursor->merge) {
+		store_merge_key(cursor->merge, ret, ret_length);
+		return;
+	}
 	assert(cursor->depth);
 	*ret = cursor->key;
 	*ret_length = cursor->length;
@@ -307,6 +325,10 @@ void store_cursor_key(const struct store_cursor *cursor, const uint8_t **ret, si
 
 void store_cursor_raw(const struct store_cursor *cursor, MDB_val *ret)
 {
+	if (cursor->merge) {
+		store_merge_raw(cursor->merge, ret);
+		return;
+	}
 	assert(cursor->depth);
 	*ret = cursor->value;
 }

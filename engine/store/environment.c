@@ -3,6 +3,7 @@
  * the map is far larger than any disk, so what runs out is the disk. The lock file is nobody else's: the
  * store has one owner.
  */
+#include "engine/store/branches.h"
 #include "engine/store/fault.h"
 #include "engine/store/file.h"
 #include "engine/store/inside.h"
@@ -208,7 +209,8 @@ void store_environment_close(struct store_environment *environment)
 	free(environment->path);
 }
 
-/* Waits, for a while, until no view is open, and lets none be opened; false: some view stays. */
+/* Waits, for a while, until no view is open, and lets none be opened; false: some view stays. Branches, which
+ * would stay, are dropped. */
 static bool drain(struct store_environment *environment)
 {
 	struct timespec deadline;
@@ -216,6 +218,9 @@ static bool drain(struct store_environment *environment)
 	deadline.tv_sec += DRAIN_MS / 1000;
 	pthread_mutex_lock(&environment->lock);
 	environment->closed = true;
+	pthread_mutex_unlock(&environment->lock);
+	store_branches_drop(environment, "The view has ended: the store had to be opened anew");
+	pthread_mutex_lock(&environment->lock);
 	while (environment->active &&
 		pthread_cond_timedwait(&environment->drained, &environment->lock, &deadline) != ETIMEDOUT)
 		;
@@ -317,6 +322,8 @@ static int view_open(struct store *store, struct store_txn **ret)
 
 enum ddb_code store_view(struct store *store, struct store_txn **ret, struct ddb_error *err)
 {
+	if (store->branch)
+		return store_branch_view(store->branch, ret, err);
 	int rc = view_open(store, ret);
 	if (rc == MDB_PANIC) {
 		store->environment.panicked = true;
@@ -332,6 +339,10 @@ void store_view_end(struct store_txn *view)
 {
 	if (!view)
 		return;
+	if (view->store->branch) {
+		store_branch_view_end(view);
+		return;
+	}
 	mdb_txn_reset(view->mdb);
 	view_return(&view->store->environment, view);
 }

@@ -1,7 +1,7 @@
 /*
  * What a store is made of, for the files of this directory only. An environment (LMDB, its views), one
  * writer, and the thread that brings commits to the disk. Locks are taken in this order: the sync cycle, the
- * writer, the environment's own.
+ * writer, the environment's own, a branch's. A view or job of a branch comes before all of them.
  */
 #ifndef DDB_STORE_INSIDE_H
 #define DDB_STORE_INSIDE_H
@@ -22,6 +22,7 @@ enum {
 };
 
 struct store_verify_guard;
+struct store_branch;
 
 struct store_txn {
 	struct store *store;
@@ -47,6 +48,8 @@ struct store_environment {
 	pthread_cond_t drained, opened;
 	struct store_txn *idle;
 	unsigned active;                          /* views */
+	struct store_branch *branches;            /* each of which has a view */
+	unsigned branch_count;                    /* with those that are being opened */
 	bool closed;                              /* no new views until it is reopened */
 	char *path;                               /* of the store's directory */
 	pthread_mutex_t verifying;                /* one store_verify at a time */
@@ -85,6 +88,8 @@ enum {
 	STORE_PLACE_MAX = STORE_ID_BYTES + STORE_CHUNK + 1,
 };
 
+/* DDB_INTERNAL when no key can be that long. */
+DDB_MUST_CHECK enum ddb_code store_keyspace_check(size_t length, struct ddb_error *err);
 /* DDB_RESOURCE_NOT_FOUND. *ret points into the transaction. */
 DDB_MUST_CHECK enum ddb_code store_keyspace_get(
 	struct store_txn *txn, const void *key, size_t length, MDB_val *ret, struct ddb_error *err);
@@ -211,6 +216,7 @@ DDB_MUST_CHECK enum ddb_code store_health_glance(struct store *store, struct ddb
 /* ---- store.c ---- */
 
 struct store {
+	struct store_branch *branch; /* NULL: this is no branch */
 	char *path;
 	struct store_keys *keys;
 	struct store_environment environment;

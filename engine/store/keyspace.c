@@ -134,7 +134,7 @@ static enum ddb_code place_find(struct store_txn *txn, const uint8_t *key, size_
 	return DDB_OK;
 }
 
-static enum ddb_code check_key(size_t length, struct ddb_error *err)
+enum ddb_code store_keyspace_check(size_t length, struct ddb_error *err)
 {
 	if (length && length <= STORE_KEY_MAX)
 		return DDB_OK;
@@ -145,7 +145,7 @@ enum ddb_code store_keyspace_get(
 	struct store_txn *txn, const void *key, size_t length, MDB_val *ret, struct ddb_error *err)
 {
 	struct place place;
-	enum ddb_code code = check_key(length, err);
+	enum ddb_code code = store_keyspace_check(length, err);
 	if (code || (code = place_find(txn, key, length, false, &place, err)))
 		return code;
 	int rc = mdb_get(txn->mdb, place_tree(txn, place.level), &place.key, ret);
@@ -158,7 +158,7 @@ enum ddb_code store_keyspace_reserve(struct store_txn *txn, const void *key, siz
 	size_t value_length, uint8_t **ret, struct ddb_error *err)
 {
 	struct place place;
-	enum ddb_code code = check_key(length, err);
+	enum ddb_code code = store_keyspace_check(length, err);
 	if (code || (code = place_find(txn, key, length, true, &place, err)))
 		return code;
 	MDB_val value = {value_length, NULL};
@@ -206,7 +206,7 @@ enum ddb_code store_keyspace_delete(
 	struct store_txn *txn, const void *key, size_t length, bool *ret_existed, struct ddb_error *err)
 {
 	struct place place;
-	enum ddb_code code = check_key(length, err);
+	enum ddb_code code = store_keyspace_check(length, err);
 	if (!code)
 		code = place_find(txn, key, length, false, &place, err);
 	if (code == DDB_RESOURCE_NOT_FOUND) {

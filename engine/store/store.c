@@ -3,6 +3,7 @@
  * that was cut short is begun again; a directory that is not a store is left as it is. What is locked, opened
  * or taken back is so before LMDB starts.
  */
+#include "engine/store/branches.h"
 #include "engine/store/fault.h"
 #include "engine/store/file.h"
 #include "engine/store/inside.h"
@@ -305,7 +306,10 @@ enum ddb_code store_open(
 
 void store_close(struct store *store)
 {
-	store_free(store, true);
+	if (store->branch)
+		store_branch_close(store->branch);
+	else
+		store_free(store, true);
 }
 
 void store_abandon(struct store *store)
@@ -353,7 +357,8 @@ enum ddb_code store_get(struct store_txn *txn, struct ddb_arena *arena, const vo
 	bool want_body, struct store_value *ret, struct ddb_error *err)
 {
 	MDB_val value;
-	enum ddb_code code = store_keyspace_get(txn, key, key_length, &value, err);
+	enum ddb_code code = txn->store->branch ? store_branch_find(txn, key, key_length, &value, err)
+						: store_keyspace_get(txn, key, key_length, &value, err);
 	if (code)
 		return code;
 	return value_open(txn, arena, key, key_length, &value, want_body, ret, err);
@@ -395,6 +400,10 @@ void store_status(struct store *store, struct store_status *ret)
 	struct stat file;
 	MDB_stat stat;
 	struct store_txn *view;
+	if (store->branch) {
+		store_branch_status(store->branch, ret);
+		return;
+	}
 	memset(ret, 0, sizeof *ret);
 	ret->commits = store->writer.commits;
 	ret->jobs = store->writer.jobs;

@@ -289,7 +289,7 @@ enum ddb_code store_sync_revive(struct store *store, struct ddb_error *err)
 
 enum ddb_code store_sync(struct store *store, struct ddb_error *err)
 {
-	if (store->read_only)
+	if (store->read_only || store->branch)
 		return DDB_OK;
 	/* What is synced into a file that nobody will find is not durable. */
 	enum ddb_code code = sync_to(store, store->writer.commits, err);

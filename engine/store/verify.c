@@ -407,6 +407,8 @@ enum ddb_code store_verify(
 	struct store_txn *txn, damaged_function *damaged, void *context, struct ddb_error *err)
 {
 	struct store_environment *environment = &txn->store->environment;
+	if (txn->store->branch)
+		return ddb_fail(err, DDB_INTERNAL, "a view with changes of its own cannot be verified");
 	struct walk *walk = calloc(1, sizeof *walk);
 	if (!walk)
 		return ddb_fail_memory(err);

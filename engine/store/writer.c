@@ -4,6 +4,7 @@
  * another thread. A job that fails after it has changed something, or a commit that fails, spoils the
  * transaction: then each job runs again in one of its own.
  */
+#include "engine/store/branches.h"
 #include "engine/store/fault.h"
 #include "engine/store/file.h"
 #include "engine/store/inside.h"
@@ -355,6 +356,8 @@ static enum ddb_code submit_removal(struct store *store, struct store_request *r
 enum ddb_code store_write(
 	struct store *store, store_job *job, void *context, bool sync, struct ddb_error *err)
 {
+	if (store->branch)
+		return store_branch_write(store->branch, job, context, err);
 	if (store->read_only)
 		return ddb_fail(err, DDB_ACCESS_DENIED, "store %s is open for reading only", store->path);
 	struct store_request request;
@@ -385,8 +388,10 @@ enum ddb_code store_put(struct store_txn *txn, const void *key, size_t key_lengt
 		return ddb_fail(err, DDB_INTERNAL, "a record's head cannot have %zu bytes", head_length);
 	if (body_length > STORE_BODY_MAX)
 		return ddb_fail(err, DDB_ITEM_TOO_LARGE, "a record cannot have %zu bytes", body_length);
-	enum ddb_code code = store_keyspace_reserve(
-		txn, key, key_length, store_seal_size(head_length, body_length), &value, err);
+	size_t size = store_seal_size(head_length, body_length);
+	enum ddb_code code = txn->store->branch
+				     ? store_branch_reserve(txn, key, key_length, size, &value, err)
+				     : store_keyspace_reserve(txn, key, key_length, size, &value, err);
 	if (code)
 		return code;
 	txn->put_bytes += key_length + head_length + body_length;
@@ -399,7 +404,8 @@ enum ddb_code store_delete(
 {
 	bool existed;
 	assert(txn->writes);
-	enum ddb_code code = store_keyspace_delete(txn, key, key_length, &existed, err);
+	enum ddb_code code = txn->store->branch ? store_branch_delete(txn, key, key_length, &existed, err)
+						: store_keyspace_delete(txn, key, key_length, &existed, err);
 	txn->removed += !code && existed;
 	if (!code && ret_existed)
 		*ret_existed = existed;
@@ -408,6 +414,8 @@ enum ddb_code store_delete(
 
 uint64_t store_txn_number(const struct store_txn *txn)
 {
+	if (txn->store->branch)
+		return store_branch_txn_number(txn);
 	return (uint64_t)mdb_txn_id(txn->mdb) * STORE_JOBS_MAX +
 	       (txn->writes ? txn->job : STORE_JOBS_MAX - 1);
 }

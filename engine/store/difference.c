@@ -1,0 +1,128 @@
+/*
+ * What has changed in the base since a branch's moment: two cursors side by side over a range. LMDB never
+ * writes a page again that a state still has, so a value at the same address in both is the same one, and is
+ * not read.
+ */
+#include "engine/store/branch.h"
+#include "engine/store/branches.h"
+
+#include <assert.h>
+
+struct side {
+	struct store_cursor *cursor;
+	bool found; /* a key of the range */
+	const uint8_t *key;
+	size_t length;
+};
+
+struct range {
+	const void *from, *to; /* `to` NULL: to the end */
+	size_t from_length, to_length;
+	size_t key_length; /* keys of another length do not count; 0: all do */
+};
+
+/* On to a key that counts, or to the end of the range. */
+static enum ddb_code side_settle(struct side *side, const struct range *range, struct ddb_error *err)
+{
+	while (side->found) {
+		store_cursor_key(side->cursor, &side->key, &side->length);
+		if (range->to && store_key_order(side->key, side->length, range->to, range->to_length) >= 0)
+			side->found = false;
+		else if (!range->key_length || side->length == range->key_length)
+			return DDB_OK;
+		else {
+			enum ddb_code code = store_cursor_next(side->cursor, &side->found, err);
+			if (code)
+				return code;
+		}
+	}
+	return DDB_OK;
+}
+
+static enum ddb_code side_start(struct side *side, const struct range *range, struct ddb_error *err)
+{
+	enum ddb_code code =
+		store_cursor_seek(side->cursor, range->from, range->from_length, &side->found, err);
+	return code ? code : side_settle(side, range, err);
+}
+
+static enum ddb_code side_next(struct side *side, const struct range *range, struct ddb_error *err)
+{
+	enum ddb_code code = store_cursor_next(side->cursor, &side->found, err);
+	return code ? code : side_settle(side, range, err);
+}
+
+static bool same_key(const struct side *a, const struct side *b)
+{
+	return !store_key_order(a->key, a->length, b->key, b->length);
+}
+
+static bool same_value(const struct side *a, const struct side *b)
+{
+	MDB_val left, right;
+	store_cursor_raw(a->cursor, &left);
+	store_cursor_raw(b->cursor, &right);
+	return left.mv_size == right.mv_size &&
+	       (left.mv_data == right.mv_data || !memcmp(left.mv_data, right.mv_data, left.mv_size));
+}
+
+static enum ddb_code compare(
+	struct side sides[2], const struct range *range, bool values, bool *ret, struct ddb_error *err)
+{
+	enum ddb_code code = side_start(&sides[0], range, err);
+	if (!code)
+		code = side_start(&sides[1], range, err);
+	bool same = true;
+	while (!code && sides[0].found && sides[1].found) {
+		same = same_key(&sides[0], &sides[1]) && (!values || same_value(&sides[0], &sides[1]));
+		if (!same)
+			break;
+		code = side_next(&sides[0], range, err);
+		if (!code)
+			code = side_next(&sides[1], range, err);
+	}
+	if (!code)
+		*ret = same && sides[0].found == sides[1].found;
+	return code;
+}
+
+/* Whether nothing at all has been written since. A job of the base has the number of the commit to come. */
+static bool same_state(const struct store_txn *moment, const struct store_txn *txn)
+{
+	size_t then = mdb_txn_id(moment->mdb), now = mdb_txn_id(txn->mdb);
+	return txn->writes ? now == then + 1 && !txn->changes && !txn->all_changes : now == then;
+}
+
+static enum ddb_code differ(struct store_txn *view, struct store_txn *txn, const struct range *range,
+	bool values, bool *ret, struct ddb_error *err)
+{
+	struct store_txn *moment = store_branch_moment(view);
+	struct side sides[2] = {{0}, {0}};
+	assert(txn->store == moment->store);
+	if (same_state(moment, txn)) {
+		*ret = true;
+		return DDB_OK;
+	}
+	enum ddb_code code = store_cursor_open(moment, &sides[0].cursor, err);
+	if (!code)
+		code = store_cursor_open(txn, &sides[1].cursor, err);
+	if (!code)
+		code = compare(sides, range, values, ret, err);
+	store_cursor_close(sides[1].cursor);
+	store_cursor_close(sides[0].cursor);
+	return code;
+}
+
+enum ddb_code store_branch_unchanged(struct store_txn *view, struct store_txn *txn, const void *from,
+	size_t from_length, const void *to, size_t to_length, bool *ret, struct ddb_error *err)
+{
+	struct range range = {from, to, from_length, to_length, 0};
+	return differ(view, txn, &range, true, ret, err);
+}
+
+enum ddb_code store_branch_same_keys(struct store_txn *view, struct store_txn *txn, const void *from,
+	size_t from_length, const void *to, size_t to_length, size_t length, bool *ret, struct ddb_error *err)
+{
+	struct range range = {from, to, from_length, to_length, length};
+	return differ(view, txn, &range, false, ret, err);
+}
