@@ -111,10 +111,10 @@ struct span {
 	bool open;
 };
 
-static void random_span(struct span *ret)
+static void random_span(const struct model *model, struct span *ret)
 {
-	ret->from_length = random_number(4) ? near_key(&world.now, ret->from) : 0;
-	ret->to_length = near_key(&world.now, ret->to);
+	ret->from_length = random_number(4) ? near_key(model, ret->from) : 0;
+	ret->to_length = near_key(model, ret->to);
 	ret->open = !random_number(4);
 }
 
@@ -153,7 +153,7 @@ static void check_same(struct store_txn *view, struct store_txn *txn)
 	struct span span;
 	bool same = false, keys_same = false;
 	size_t length = lengths[random_number(sizeof lengths / sizeof *lengths)];
-	random_span(&span);
+	random_span(&world.now, &span);
 	const void *to = span.open ? NULL : span.to;
 	assert_int_equal(store_branch_unchanged(
 				 view, txn, span.from, span.from_length, to, span.to_length, &same, NULL),
@@ -205,7 +205,7 @@ static enum ddb_code visit(void *context, struct store_txn *view, const uint8_t 
 static void check_changes(struct store_txn *view)
 {
 	struct span span;
-	random_span(&span);
+	random_span(&world.touched, &span);
 	struct walk walk = {model_find(&world.touched, span.from, span.from_length), 0};
 	size_t end = span_end(&span, &world.touched);
 	size_t expected = end > walk.at ? end - walk.at : 0;
