@@ -43,6 +43,7 @@ struct ddb_table {
 					      while kindless) */
 	int64_t created_ns;                /* since the epoch */
 	int64_t changed_ns;                /* of the definition */
+	int64_t stream_ns;                 /* when its latest stream was turned on, as in its label; 0: none */
 	char uuid[37];                     /* TableId */
 };
 
@@ -556,6 +557,7 @@ struct ddb_read_stream {
 	uint32_t max_bytes; /* of records, as in `size`; 0: 1 MiB. The first always comes */
 };
 struct ddb_stream_page {
+	struct ddb_stream stream; /* that was read */
 	size_t count;
 	struct ddb_stream_record *records;
 	uint64_t next; /* `after` for the page behind it: also when no record came */
