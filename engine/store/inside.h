@@ -17,8 +17,8 @@
 /* ---- environment.c ---- */
 
 enum {
-	STORE_JOBS_MAX = 256,     /* in one commit */
-	STORE_BODY_MAX = 1 << 30, /* bytes */
+	STORE_JOBS_MAX = STORE_NUMBERS_MAX + 1, /* in one commit */
+	STORE_BODY_MAX = 1 << 30,               /* bytes */
 };
 
 struct store_verify_guard;
@@ -31,6 +31,8 @@ struct store_txn {
 	struct store_txn *next; /* in the pool of views */
 	/* Of a write transaction: */
 	unsigned job;              /* the running one's place in the commit */
+	unsigned more_jobs;        /* places behind it that it has taken */
+	bool crowded;              /* the running job needs a transaction of its own */
 	size_t changes;            /* attempted by the running job */
 	size_t removed, put_bytes; /* records, and what was written, by the running job */
 	size_t all_changes, bytes;

@@ -21,6 +21,7 @@ enum {
 	STORE_KEY_MAX = 4400, /* bytes */
 	STORE_HEAD_MAX = 256, /* bytes */
 	STORE_HASH_BYTES = 16,
+	STORE_NUMBERS_MAX = 255,
 };
 
 struct store;
@@ -112,6 +113,12 @@ DDB_MUST_CHECK enum ddb_code store_delete(
  * loss takes commits back, and is never 0.
  */
 uint64_t store_txn_number(const struct store_txn *txn);
+/*
+ * In a job, once: the `count` numbers behind its own are its, too. At most STORE_NUMBERS_MAX. A job that
+ * comes too late in a shared commit fails here and runs again alone, so it must pass the error on.
+ */
+DDB_MUST_CHECK enum ddb_code store_txn_take_numbers(
+	struct store_txn *txn, unsigned count, struct ddb_error *err);
 
 /* Everything that was committed before the call survives power loss. */
 DDB_MUST_CHECK enum ddb_code store_sync(struct store *store, struct ddb_error *err);

@@ -179,6 +179,7 @@ static bool job_run(struct store_txn *txn, struct store_request *request)
 	txn->changes = 0;
 	txn->removed = 0;
 	txn->put_bytes = 0;
+	txn->crowded = false;
 	request->error.code = DDB_INTERNAL;
 	request->error.message[0] = '\0';
 	request->code = request->job(txn, request->context, &request->error);
@@ -190,6 +191,8 @@ static bool job_run(struct store_txn *txn, struct store_request *request)
 	txn->all_changes += txn->changes;
 	request->removes = txn->removed && txn->put_bytes <= REMOVAL_BYTES;
 	txn->only_removes &= request->removes || !txn->changes;
+	if (txn->crowded)
+		return false;
 	if (request->code == DDB_DAMAGED) /* LMDB gives up a transaction that has met a bad page */
 		return false;
 	return !request->code || !txn->changes;
@@ -251,11 +254,12 @@ static void run_alone(struct store *store, struct store_request *request)
 /* Runs what is queued; false: the transaction has to be aborted. */
 static bool batch_drain(struct store_txn *txn, struct batch *batch)
 {
-	while (batch->count < STORE_JOBS_MAX && txn->bytes < BATCH_BYTES) {
+	while (txn->job + txn->more_jobs + 1 < STORE_JOBS_MAX && txn->bytes < BATCH_BYTES) {
 		struct store_request *request = batch_next(&txn->store->writer, batch);
 		if (!request)
 			return true;
-		txn->job++;
+		txn->job += 1 + txn->more_jobs;
+		txn->more_jobs = 0;
 		if (!job_run(txn, request))
 			return false;
 	}
@@ -418,4 +422,14 @@ uint64_t store_txn_number(const struct store_txn *txn)
 		return store_branch_txn_number(txn);
 	return (uint64_t)mdb_txn_id(txn->mdb) * STORE_JOBS_MAX +
 	       (txn->writes ? txn->job : STORE_JOBS_MAX - 1);
+}
+
+enum ddb_code store_txn_take_numbers(struct store_txn *txn, unsigned count, struct ddb_error *err)
+{
+	assert(txn->writes && !txn->more_jobs && count <= STORE_NUMBERS_MAX);
+	txn->crowded = txn->job + count >= STORE_JOBS_MAX;
+	if (txn->crowded)
+		return ddb_fail(err, DDB_TRANSACTION_CONFLICT, "%s: too many changes in one commit", doing);
+	txn->more_jobs = count;
+	return DDB_OK;
 }
