@@ -286,6 +286,18 @@ static enum ddb_code batch_get(struct ddb_engine *e, struct ddb_arena *arena,
 	return FORWARD(e, batch_get, arena, requests, count, ret, err);
 }
 
+static enum ddb_code list_streams(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_list_streams *request, struct ddb_streams *ret, struct ddb_error *err)
+{
+	return FORWARD(e, list_streams, arena, request, ret, err);
+}
+
+static enum ddb_code read_stream(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_read_stream *request, struct ddb_stream_page *ret, struct ddb_error *err)
+{
+	return FORWARD(e, read_stream, arena, request, ret, err);
+}
+
 static enum ddb_code sync_all(struct ddb_engine *e, struct ddb_error *err)
 {
 	return INNER(e)->ops->sync(INNER(e), err);
@@ -307,6 +319,8 @@ static const struct ddb_engine_ops ops = {
 	.query = query,
 	.batch_write = batch_write,
 	.batch_get = batch_get,
+	.list_streams = list_streams,
+	.read_stream = read_stream,
 	.sync = sync_all,
 };
 

@@ -203,7 +203,7 @@ static enum ddb_code write_members(struct batch *batch, size_t first, size_t end
 {
 	batch->first = first;
 	batch->end = end;
-	batch->now = local_now();
+	batch->now = local_clock(batch->engine);
 	enum ddb_code code = local_write(batch->engine, batch_job, batch, err);
 	if (code)
 		return code;

@@ -89,6 +89,7 @@ struct ddb_table *local_table_draft(const struct ddb_table *table)
 	draft->definition = table->definition ? ddb_definition_ref(table->definition) : NULL;
 	draft->created_ns = table->created_ns;
 	draft->changed_ns = table->changed_ns;
+	draft->stream_ns = table->stream_ns;
 	memcpy(draft->uuid, table->uuid, sizeof draft->uuid);
 	return draft;
 }
@@ -325,6 +326,7 @@ enum ddb_code local_catalog_decode(
 		return damaged_table(name, err);
 	}
 	decode_stream(head, decoded);
+	table->stream_ns = decoded->stream.since_ns;
 	*ret = decoded;
 	return DDB_OK;
 }

@@ -33,7 +33,7 @@ struct local_table {
 	struct local_index indexes[LOCAL_INDEXES_MAX]; /* by position in the definition */
 	struct local_stream {
 		uint32_t space;   /* where its records are filed; 0: the table has none */
-		int64_t since_ns; /* when it was turned on: its label */
+		int64_t since_ns; /* when the latest one was turned on: its label */
 	} stream;
 	uint32_t expiry_space; /* where the times are filed at which items expire; 0: TTL is off */
 };
@@ -140,9 +140,10 @@ DDB_MUST_CHECK enum ddb_code local_take_id(struct local_totals *totals, uint32_t
 /* DDB_VALIDATION when deletion protection is on. */
 DDB_MUST_CHECK enum ddb_code local_table_guarded(const struct ddb_table *table, struct ddb_error *err);
 enum ddb_code local_table_has_items(struct ddb_error *err, const char *name);
-/* Takes the table away; *ret_rest tells whether records are left to be purged. */
+struct local_job;
+/* Takes the table, which need not be the job's, away; *ret_rest tells whether records are left to be purged. */
 DDB_MUST_CHECK enum ddb_code local_table_drop(
-	struct store_txn *txn, const struct local_table *table, bool *ret_rest, struct ddb_error *err);
+	struct local_job *job, const struct local_table *table, bool *ret_rest, struct ddb_error *err);
 
 /*
  * In a write transaction: removes at most `budget` of the space's items and aliases; *ret_rest tells whether

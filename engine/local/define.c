@@ -4,6 +4,7 @@
  */
 #include "engine/local/index_set.h"
 #include "engine/local/partition.h"
+#include "engine/local/stream.h"
 
 #include <string.h>
 
@@ -192,7 +193,10 @@ static enum ddb_code defined_table(struct local_job *job, struct ddb_definition 
 	table->provisional = DDB_DEFINED;
 	table->changed_ns = job->now > table->changed_ns ? job->now : table->changed_ns + 1;
 	*ret = local_table_new(table, space, job->table->generation + 1);
-	return *ret ? number_indexes(job->txn, *ret, err) : ddb_fail_memory(err);
+	if (!*ret)
+		return ddb_fail_memory(err);
+	code = number_indexes(job->txn, *ret, err);
+	return code ? code : local_stream_redefine(job->engine, job->txn, NULL, *ret, err);
 }
 
 static enum ddb_code refile(struct refiling *refiling, bool *ret_rest, struct ddb_error *err)
@@ -233,9 +237,12 @@ static enum ddb_code define_attempt(
 	if (table->table->provisional == DDB_DEFINED)
 		return ddb_fail(err, DDB_RESOURCE_IN_USE, "Table already exists: %s", table->table->name);
 	enum ddb_code code = local_change_table(engine, table, define_change, context, err);
-	if (!code)
-		local_table_forget(engine, table->table->name);
-	return code;
+	if (code)
+		return code;
+	local_table_forget(engine, table->table->name);
+	if (((const struct define *)context)->request->definition->stream)
+		local_streams_wake(engine);
+	return DDB_OK;
 }
 
 enum ddb_code local_define_table(

@@ -18,7 +18,7 @@
  *   'E' space alias       finds the key of an entry of an index, or of an item in a query's listing
  *   'G' space hash        the bytes of an item collection, in tables with local indexes
  *   'J' space             how far the making of an index, or of what stands beside items, has come
- *   'Q' space             a stream: of which table, since when, until when
+ *   'Q' space             a stream: of which table, since when, until when; its space is no table's
  *   'S' space number      its records, by the version of the change
  *   'V' space time hash … when an item expires, in order of time
  *   'Y' hash              the token of a transaction that was committed

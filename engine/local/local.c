@@ -27,11 +27,34 @@ enum ddb_code local_damaged(struct ddb_error *err, const char *what)
 	return ddb_fail(err, DDB_DAMAGED, "A record of the store is damaged: %s", what);
 }
 
+struct write_run {
+	struct local_engine *engine;
+	store_job *job;
+	void *context;
+	bool stirred; /* a stream */
+};
+
+/* What the engine keeps of a job begins with each run. */
+static enum ddb_code run_job(struct store_txn *txn, void *context, struct ddb_error *err)
+{
+	struct write_run *run = context;
+	struct local_engine *engine = run->engine;
+	engine->job_number = 0;
+	engine->streams.stirring = false;
+	enum ddb_code code = run->job(txn, run->context, err);
+	run->stirred = engine->streams.stirring;
+	return code;
+}
+
 enum ddb_code local_write(struct local_engine *engine, store_job *job, void *context, struct ddb_error *err)
 {
+	struct write_run run = {.engine = engine, .job = job, .context = context};
 	if (engine->read_only)
 		return ddb_fail(err, DDB_ACCESS_DENIED, "The store was opened read-only: %s", engine->path);
-	return store_write(engine->store, job, context, engine->sync, err);
+	enum ddb_code code = store_write(engine->store, run_job, &run, engine->sync, err);
+	if (!code && run.stirred)
+		local_streams_stir(engine);
+	return code;
 }
 
 enum ddb_code local_get(struct store_txn *txn, struct ddb_arena *arena, const void *key, size_t key_length,
@@ -128,8 +151,11 @@ static enum ddb_code change_job(struct store_txn *txn, void *context, struct ddb
 enum ddb_code local_change_table(struct local_engine *engine, const struct local_table *table,
 	local_change *change, void *context, struct ddb_error *err)
 {
-	struct change_run run = {
-		.engine = engine, .table = table, .change = change, .context = context, .now = local_now()};
+	struct change_run run = {.engine = engine,
+		.table = table,
+		.change = change,
+		.context = context,
+		.now = local_clock(engine)};
 	struct ddb_error reason;
 	enum ddb_code code = local_write(engine, change_job, &run, &reason);
 	if (code && run.stale)
@@ -140,17 +166,27 @@ enum ddb_code local_change_table(struct local_engine *engine, const struct local
 }
 
 /*
- * The number of commit and job above, the change's within the job below. What was given is remembered also
- * when its job runs again: numbers may be skipped, never repeated.
+ * The number of commit and job above, the change's within the job below. A run that did not come to a commit
+ * has shown its versions to nobody, so the next one begins with the same.
  */
 uint64_t local_next_version(struct local_engine *engine, const struct store_txn *txn)
 {
-	uint64_t least = store_txn_number(txn) << LOCAL_VERSION_BITS;
-	uint64_t version = __atomic_load_n(&engine->last_version, __ATOMIC_RELAXED) + 1;
-	if (version < least)
-		version = least;
-	__atomic_store_n(&engine->last_version, version, __ATOMIC_RELAXED);
-	return version;
+	uint64_t number = store_txn_number(txn);
+	if (engine->job_number != number) {
+		engine->job_number = number;
+		engine->job_versions = 0;
+	}
+	return (number << LOCAL_VERSION_BITS) + engine->job_versions++;
+}
+
+enum ddb_code local_take_versions(struct store_txn *txn, uint64_t count, struct ddb_error *err)
+{
+	uint64_t more = (count - 1) >> LOCAL_VERSION_BITS;
+	if (count <= LOCAL_VERSIONS)
+		return DDB_OK;
+	if (more > STORE_NUMBERS_MAX)
+		return ddb_fail(err, DDB_ITEM_TOO_LARGE, "Too many changes for one transaction");
+	return store_txn_take_numbers(txn, (unsigned)more, err);
 }
 
 /* ---- The engine ---- */
@@ -165,7 +201,9 @@ static void local_close(struct ddb_engine *base)
 {
 	struct local_engine *engine = local_of(base);
 	local_filler_stop(engine);
+	local_streams_stop(engine);
 	local_filler_done(&engine->filler);
+	local_streams_done(&engine->streams);
 	local_cache_done(&engine->cache);
 	store_close(engine->store);
 	local_free(engine);
@@ -255,6 +293,9 @@ static const struct ddb_engine_ops local_ops = {
 	.scratch_remove = local_scratch_remove,
 	.scratch_rename = local_scratch_rename,
 	.scratch_list = local_scratch_list,
+	.list_streams = local_list_streams,
+	.read_stream = local_read_stream,
+	.watch_streams = local_watch_streams,
 	.sync = local_sync,
 	.status = local_status,
 };
@@ -282,11 +323,15 @@ static enum ddb_code open_parts(struct local_engine *engine, const char *path,
 		local_cache_done(&engine->cache);
 		return code;
 	}
-	code = store_open(path, &store_options, &engine->store, err);
-	if (code) {
-		local_filler_done(&engine->filler);
-		local_cache_done(&engine->cache);
+	code = local_streams_init(&engine->streams, err);
+	if (!code) {
+		code = store_open(path, &store_options, &engine->store, err);
+		if (!code)
+			return DDB_OK;
+		local_streams_done(&engine->streams);
 	}
+	local_filler_done(&engine->filler);
+	local_cache_done(&engine->cache);
 	return code;
 }
 
@@ -310,6 +355,7 @@ enum ddb_code ddb_local_open(const char *path, const struct ddb_local_options *o
 	}
 	local_purge(engine, PURGE_ROUNDS_AT_OPEN);
 	local_filler_begin(engine);
+	local_streams_begin(engine);
 	*ret = &engine->base;
 	return DDB_OK;
 }

@@ -11,6 +11,7 @@
 #include "engine/local/catalog.h"
 #include "engine/local/filler.h"
 #include "engine/local/local.h"
+#include "engine/local/stream_keeper.h"
 #include "engine/store/store.h"
 
 enum {
@@ -18,7 +19,7 @@ enum {
 	LOCAL_ATTEMPTS_MAX = 64,    /* each stale one is another thread's change of the table */
 	LOCAL_LIST_MAX = 10000,     /* entries of one listing, whatever the caller's limit */
 	LOCAL_PURGE_RECORDS = 4000, /* removed in one transaction */
-	LOCAL_VERSION_BITS = 12,    /* of an item's version: the change's number within its job */
+	LOCAL_VERSION_BITS = 13,    /* of an item's version: the change's number within its job */
 	LOCAL_DEFAULT_MODE = 0644,  /* of a scratch file that was an item */
 };
 
@@ -33,7 +34,10 @@ struct local_engine {
 	uint64_t collection_max; /* bytes */
 	struct local_cache cache;
 	struct local_filler filler;
-	uint64_t last_version; /* atomic; only rises */
+	struct local_streams streams;
+	int64_t (*clock)(void); /* NULL: local_now; tests have their own */
+	/* Under the writer: what the running job was given. */
+	uint64_t job_number, job_versions;
 };
 
 static inline struct local_engine *local_of(struct ddb_engine *engine)
@@ -42,8 +46,14 @@ static inline struct local_engine *local_of(struct ddb_engine *engine)
 }
 
 int64_t local_now(void);
+/* The engine's time, which tests can set. */
+static inline int64_t local_clock(const struct local_engine *engine)
+{
+	return engine->clock ? engine->clock() : local_now();
+}
 
-/* store_write with the engine's options: refused on a read-only engine, durable with `sync`. */
+/* store_write with the engine's options: refused on a read-only engine, durable with `sync`; and who watches
+ * streams is told. */
 DDB_MUST_CHECK enum ddb_code local_write(
 	struct local_engine *engine, store_job *job, void *context, struct ddb_error *err);
 
@@ -82,6 +92,7 @@ struct local_job {
 	struct local_counters counters;
 	bool counted; /* the counters have changed and will be written at the end */
 	int64_t now;  /* when the change was asked for */
+	bool service; /* who asked is the service itself: TTL */
 };
 typedef enum ddb_code local_change(struct local_job *job, void *context, struct ddb_error *err);
 /* Runs `change` in a write transaction, with the table's counters around it. LOCAL_STALE. */
@@ -95,8 +106,13 @@ DDB_MUST_CHECK enum ddb_code local_job_run(
 /* Sets when the definition changed; the context is an int64_t of nanoseconds. */
 local_attempt local_table_date;
 
-/* A version above all that were given before. Only under the writer. */
+/* A version above all that were given before. Only in a job of local_write, which can have
+ * LOCAL_VERSIONS of them unless it takes more. */
+enum { LOCAL_VERSIONS = 1 << LOCAL_VERSION_BITS };
 uint64_t local_next_version(struct local_engine *engine, const struct store_txn *txn);
+/* In a job, once: it can have `count` versions in all; passes on what store_txn_take_numbers refuses. */
+DDB_MUST_CHECK enum ddb_code local_take_versions(
+	struct store_txn *txn, uint64_t count, struct ddb_error *err);
 
 /* ---- Operations, as in engine.h ---- */
 
@@ -142,6 +158,12 @@ enum ddb_code local_get_partition(struct ddb_engine *, const char *, const char 
 	struct ddb_partition *, struct ddb_error *);
 enum ddb_code local_find_alias(struct ddb_engine *, struct ddb_arena *, const struct ddb_find_alias *,
 	struct ddb_value *, struct ddb_error *);
+
+enum ddb_code local_list_streams(struct ddb_engine *, struct ddb_arena *, const struct ddb_list_streams *,
+	struct ddb_streams *, struct ddb_error *);
+enum ddb_code local_read_stream(struct ddb_engine *, struct ddb_arena *, const struct ddb_read_stream *,
+	struct ddb_stream_page *, struct ddb_error *);
+void local_watch_streams(struct ddb_engine *, void (*)(void *), void *);
 
 enum ddb_code local_scratch_create(struct ddb_engine *, const struct ddb_scratch_name *, uint32_t, bool,
 	struct ddb_scratch_meta *, struct ddb_error *);

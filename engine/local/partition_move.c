@@ -6,6 +6,7 @@
 #include "engine/local/index.h"
 #include "engine/local/partition.h"
 #include "engine/local/scratch.h"
+#include "engine/local/stream.h"
 
 #include <string.h>
 
@@ -23,7 +24,7 @@ struct walk {
 	size_t length;
 	struct local_header header;
 	bool headed;
-	uint64_t version; /* of all items: each changes once */
+	uint64_t version; /* of all items, without a stream: each changes once */
 	uint64_t items;
 };
 
@@ -182,6 +183,20 @@ static enum ddb_code leave_indexes(struct walk *walk, const struct local_key *ke
 	return local_indexes_change(job, key, &item, &found->meta, NULL, NULL, NULL, err);
 }
 
+/* In a stream each item goes and comes. Its version is that of its coming. */
+static enum ddb_code tell_stream(struct walk *walk, const struct local_key *old,
+	const struct local_found *found, const struct local_item *moved, struct ddb_error *err)
+{
+	static const struct local_found none = {.found = false};
+	struct local_job *job = walk->job;
+	if (!local_has_stream(job->engine, job->table))
+		return DDB_OK;
+	uint64_t gone = local_next_version(job->engine, job->txn);
+	walk->version = local_next_version(job->engine, job->txn);
+	enum ddb_code code = local_stream_tell(job, old, found, NULL, gone, err);
+	return code ? code : local_stream_tell(job, &moved->key, &none, moved, walk->version, err);
+}
+
 static enum ddb_code move_one(struct walk *walk, struct ddb_error *err)
 {
 	struct local_job *job = walk->job;
@@ -196,6 +211,8 @@ static enum ddb_code move_one(struct walk *walk, struct ddb_error *err)
 	local_key_make(job->engine->store, job->table->space, &walk->move->to.hash, &old.range, &new);
 	code = local_item_moved(job, &found, &new, &moved, err);
 	if (!code)
+		code = tell_stream(walk, &old, &found, &moved, err);
+	if (!code)
 		code = write_moved(walk, &moved, &found.meta, err);
 	if (!code)
 		code = leave_indexes(walk, &old, &found, err);
@@ -208,6 +225,8 @@ static enum ddb_code move_items(struct walk *walk, struct ddb_error *err)
 {
 	bool more = walk->items > 0;
 	enum ddb_code code = read_header(walk, err);
+	if (!code && local_has_stream(walk->job->engine, walk->job->table))
+		code = local_take_versions(walk->job->txn, 2 * walk->items + 1, err);
 	walk->version = local_next_version(walk->job->engine, walk->job->txn);
 	while (!code && more) {
 		code = walk_first(walk, &more, err); /* those before it are gone */

@@ -2,7 +2,7 @@
  * A table under another name. Everything of it is filed under its numbers, so that only the record in the
  * catalog moves. The generation rises with it: who still knows the table by the old name finds it stale.
  */
-#include "engine/local/local_private.h"
+#include "engine/local/stream.h"
 
 #include <string.h>
 
@@ -25,18 +25,18 @@ static enum ddb_code find_target(
 }
 
 static enum ddb_code replace_target(
-	struct store_txn *txn, const struct local_table *target, bool *ret_rest, struct ddb_error *err)
+	struct local_job *job, const struct local_table *target, bool *ret_rest, struct ddb_error *err)
 {
 	struct local_counters counters;
 	bool found;
 	enum ddb_code code = local_table_guarded(target->table, err);
 	if (!code)
-		code = local_counters_read(txn, target->space, &counters, &found, err);
+		code = local_counters_read(job->txn, target->space, &counters, &found, err);
 	if (!code && !found)
 		code = local_damaged(err, "the counters of a table");
 	if (!code && counters.items > 0)
 		code = local_table_has_items(err, target->table->name);
-	return code ? code : local_table_drop(txn, target, ret_rest, err);
+	return code ? code : local_table_drop(job, target, ret_rest, err);
 }
 
 static enum ddb_code write_renamed(struct local_job *job, const char *name, struct ddb_error *err)
@@ -50,7 +50,9 @@ static enum ddb_code write_renamed(struct local_job *job, const char *name, stru
 		return ddb_fail_memory(err);
 	job->counters.generation = renamed->generation;
 	job->counted = true;
-	enum ddb_code code = local_catalog_delete(job->txn, job->table->table->name, err);
+	enum ddb_code code = local_stream_rename(job->txn, table, name, err);
+	if (!code)
+		code = local_catalog_delete(job->txn, job->table->table->name, err);
 	return code ? code : local_catalog_write(job->txn, renamed, err);
 }
 
@@ -61,7 +63,7 @@ static enum ddb_code rename_change(struct local_job *job, void *context, struct 
 	rename->rest = false;
 	enum ddb_code code = find_target(job->txn, rename->to, &target, err);
 	if (!code && target)
-		code = replace_target(job->txn, target, &rename->rest, err);
+		code = replace_target(job, target, &rename->rest, err);
 	return code ? code : write_renamed(job, rename->to, err);
 }
 

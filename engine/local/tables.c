@@ -3,6 +3,7 @@
  * small commit; its records follow in bounded steps that a crash may interrupt anywhere.
  */
 #include "engine/local/index_set.h"
+#include "engine/local/stream.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -43,10 +44,15 @@ static enum ddb_code refuse_existing(struct store_txn *txn, const char *name, st
 	return found ? ddb_fail(err, DDB_RESOURCE_IN_USE, "Table already exists: %s", name) : DDB_OK;
 }
 
-/* The draft is this call's own; its numbers are given anew in every run. */
+struct creation {
+	struct local_engine *engine;
+	struct local_table *draft; /* this call's own; its numbers are given anew in every run */
+};
+
 static enum ddb_code create_job(struct store_txn *txn, void *context, struct ddb_error *err)
 {
-	struct local_table *draft = context;
+	const struct creation *creation = context;
+	struct local_table *draft = creation->draft;
 	struct local_totals totals;
 	const struct local_counters counters = {.next_serial = 1, .generation = draft->generation};
 	enum ddb_code code = refuse_existing(txn, draft->table->name, err);
@@ -64,6 +70,8 @@ static enum ddb_code create_job(struct store_txn *txn, void *context, struct ddb
 	code = local_totals_write(txn, &totals, err);
 	if (!code)
 		code = local_counters_write(txn, draft->space, &counters, err);
+	if (!code)
+		code = local_stream_redefine(creation->engine, txn, NULL, draft, err);
 	return code ? code : local_catalog_write(txn, draft, err);
 }
 
@@ -84,14 +92,18 @@ enum ddb_code local_create_table(
 	strcpy(table->uuid, uuid);
 	table->provisional = definition ? DDB_DEFINED : DDB_PROVISIONAL;
 	table->definition = definition ? ddb_definition_ref(definition) : NULL;
-	table->created_ns = table->changed_ns = local_now();
+	table->created_ns = table->changed_ns = local_clock(engine);
 	LOCAL_TABLE_AUTO struct local_table *draft = local_table_new(table, 0, 1);
 	if (!draft)
 		return ddb_fail_memory(err);
-	code = local_write(engine, create_job, draft, err);
-	if (!code)
-		local_table_forget(engine, name);
-	return code;
+	struct creation creation = {.engine = engine, .draft = draft};
+	code = local_write(engine, create_job, &creation, err);
+	if (code)
+		return code;
+	local_table_forget(engine, name);
+	if (draft->stream.space)
+		local_streams_wake(engine);
+	return DDB_OK;
 }
 
 /* ---- Describing ---- */
@@ -227,7 +239,8 @@ struct redefinition {
 	const struct ddb_definition *from; /* or NULL */
 	struct ddb_definition *definition;
 	enum ddb_provisional kind;
-	bool dropped; /* an index, whose records are to be purged */
+	bool dropped;  /* an index, whose records are to be purged */
+	bool streamed; /* it has a stream */
 };
 
 static enum ddb_code redefine_job(struct local_job *job, void *context, struct ddb_error *err)
@@ -246,6 +259,9 @@ static enum ddb_code redefine_job(struct local_job *job, void *context, struct d
 	job->counters.generation = draft->generation;
 	job->counted = true;
 	enum ddb_code code = local_indexes_redefine(job, draft, &what->dropped, err);
+	if (!code)
+		code = local_stream_redefine(job->engine, job->txn, job->table, draft, err);
+	what->streamed = draft->stream.space;
 	return code ? code : local_catalog_write(job->txn, draft, err);
 }
 
@@ -264,6 +280,8 @@ static enum ddb_code redefine_attempt(
 	if (what->dropped)
 		local_purge(engine, UINT32_MAX);
 	local_filler_wake(engine);
+	if (what->streamed)
+		local_streams_wake(engine);
 	return DDB_OK;
 }
 
@@ -368,12 +386,15 @@ static enum ddb_code count_down(struct store_txn *txn, struct ddb_error *err)
 }
 
 enum ddb_code local_table_drop(
-	struct store_txn *txn, const struct local_table *table, bool *ret_rest, struct ddb_error *err)
+	struct local_job *job, const struct local_table *table, bool *ret_rest, struct ddb_error *err)
 {
+	struct store_txn *txn = job->txn;
 	uint8_t key[LOCAL_SPACE_BYTES];
 	local_space_key(LOCAL_COUNTERS, table->space, key);
 	*ret_rest = false;
 	enum ddb_code code = count_down(txn, err);
+	if (!code)
+		code = local_stream_close(job->engine, txn, table, err);
 	if (!code)
 		code = local_catalog_delete(txn, table->table->name, err);
 	if (!code)
@@ -402,7 +423,7 @@ static enum ddb_code delete_job(struct local_job *job, void *context, struct ddb
 	struct table_deletion *deletion = context;
 	if (deletion->only_empty && job->counters.items > 0)
 		return local_table_has_items(err, job->table->table->name);
-	return local_table_drop(job->txn, job->table, &deletion->rest, err);
+	return local_table_drop(job, job->table, &deletion->rest, err);
 }
 
 static enum ddb_code delete_attempt(
@@ -480,8 +501,8 @@ static enum ddb_code purge_kind(
 enum ddb_code local_purge_some(
 	struct store_txn *txn, uint32_t space, unsigned budget, bool *ret_rest, struct ddb_error *err)
 {
-	static const enum local_kind kinds[] = {
-		LOCAL_ITEM, LOCAL_ENTRY, LOCAL_ALIAS, LOCAL_ENTRY_ALIAS, LOCAL_COLLECTION, LOCAL_PROGRESS};
+	static const enum local_kind kinds[] = {LOCAL_ITEM, LOCAL_ENTRY, LOCAL_ALIAS, LOCAL_ENTRY_ALIAS,
+		LOCAL_COLLECTION, LOCAL_PROGRESS, LOCAL_STREAM_RECORD};
 	enum ddb_code code = DDB_OK;
 	for (size_t i = 0; !code && i < sizeof kinds / sizeof *kinds; i++)
 		code = purge_kind(txn, kinds[i], space, &budget, err);

@@ -5,6 +5,7 @@
 
 #include "engine/local/index.h"
 #include "engine/local/partition.h"
+#include "engine/local/stream.h"
 #include <string.h>
 
 enum ddb_code local_condition_failed(struct ddb_error *err)
@@ -34,8 +35,9 @@ enum ddb_code local_writing_begin(struct local_writing *writing, struct local_jo
 	if (terms && terms->answer)
 		memset(terms->answer, 0, sizeof *terms->answer);
 	bool whole = want_old || terms_need_old(terms) || local_has_indexes(job->table);
+	bool body = whole || local_has_stream(job->engine, job->table);
 	struct local_found *old = &writing->old;
-	enum ddb_code code = local_item_find(job->txn, &job->arena, key, whole, old, err);
+	enum ddb_code code = local_item_find(job->txn, &job->arena, key, body, old, err);
 	if (!code && old->found && whole)
 		code = local_body_decode(&job->arena, old->body, old->length, &writing->old_item, err);
 	if (!code)
@@ -100,7 +102,7 @@ enum ddb_code local_writing_store(struct local_writing *writing, const struct lo
 	code = local_item_write(job->txn, writing->key, meta, item->body, item->length, err);
 	if (!code && !old->found)
 		code = local_place_enter(job, writing->key, NULL, err);
-	return code;
+	return code ? code : local_stream_tell(job, writing->key, old, item, meta->version, err);
 }
 
 enum ddb_code local_writing_put(struct local_writing *writing, const struct local_item *item,
@@ -137,7 +139,12 @@ enum ddb_code local_writing_remove(struct local_writing *writing, struct ddb_err
 	enum ddb_code code = store_delete(job->txn, key->bytes, key->length, NULL, err);
 	if (!code)
 		code = local_place_leave(job, key, err);
-	return code ? code : change_entries(writing, NULL, NULL, err);
+	if (!code)
+		code = change_entries(writing, NULL, NULL, err);
+	if (code || !local_has_stream(job->engine, job->table))
+		return code;
+	uint64_t version = local_next_version(job->engine, job->txn);
+	return local_stream_tell(job, key, &writing->old, NULL, version, err);
 }
 
 /* ---- What is answered ---- */

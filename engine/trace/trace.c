@@ -389,6 +389,27 @@ static enum ddb_code scratch_list(struct ddb_engine *e, struct ddb_arena *arena,
 		.more = &ret->more);
 }
 
+static enum ddb_code list_streams(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_list_streams *request, struct ddb_streams *ret, struct ddb_error *err)
+{
+	return FORWARD(e, list_streams, (INNER(e), arena, request, ret, err), .operation = "ListStreams",
+		.table = request->table, .returned = &ret->count, .more = &ret->more);
+}
+
+static enum ddb_code read_stream(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_read_stream *request, struct ddb_stream_page *ret, struct ddb_error *err)
+{
+	return FORWARD(e, read_stream, (INNER(e), arena, request, ret, err), .operation = "GetRecords",
+		.table = request->table, .offset = &request->after, .returned = &ret->count,
+		.more = &ret->more);
+}
+
+static void watch_streams(struct ddb_engine *e, void (*stirred)(void *context), void *context)
+{
+	INNER(e)->ops->watch_streams(INNER(e), stirred, context);
+	record(e, (struct trace_call){.operation = "WatchStreams"}, DDB_OK);
+}
+
 static enum ddb_code sync_engine(struct ddb_engine *e, struct ddb_error *err)
 {
 	return FORWARD(e, sync, (INNER(e), err), .operation = "Sync");
@@ -448,6 +469,9 @@ static const struct ddb_engine_ops trace_ops = {
 	.scratch_remove = scratch_remove,
 	.scratch_rename = scratch_rename,
 	.scratch_list = scratch_list,
+	.list_streams = list_streams,
+	.read_stream = read_stream,
+	.watch_streams = watch_streams,
 	.sync = sync_engine,
 	.status = status,
 };
