@@ -88,6 +88,9 @@ struct ddb_meta {
 	int64_t mtime_ns;     /* last change (or as set), since the epoch */
 	uint32_t size;        /* in DynamoDB's counting */
 	uint32_t rendered[2]; /* bytes of its documents: enum ddb_rendering */
+	/* Seconds since the epoch at which an engine that hides what has expired will no longer show it; 0:
+	 * it does not. */
+	int64_t expires;
 };
 enum ddb_rendering { DDB_RENDER_PLAIN, DDB_RENDER_TYPED };
 
@@ -743,6 +746,13 @@ struct ddb_engine_ops {
 	 * with no locks held that a read would need; it must be quick. NULL ends that. One watcher at a time.
 	 */
 	void (*watch_streams)(struct ddb_engine *, void (*stirred)(void *context), void *context);
+
+	/* `expired` is called for each item that TTL has removed, after the commit, from another thread and
+	 * with no locks held that an operation would need. NULL ends that: no call is under way when it
+	 * returns. One watcher at a time. */
+	void (*watch_expired)(struct ddb_engine *,
+		void (*expired)(void *context, const struct ddb_table *table, const struct ddb_value *key),
+		void *context);
 
 	/* All that was acknowledged before the call survives power loss when it returns. */
 	enum ddb_code (*sync)(struct ddb_engine *, struct ddb_error *);

@@ -38,10 +38,9 @@ size_t local_index_alias_key(struct local_engine *engine, const struct local_tab
 
 /* ---- Of items ---- */
 
-size_t local_item_alias_key(struct local_engine *engine, const struct local_table *table,
-	const struct local_key *key, struct local_key_map *map, uint8_t ret[LOCAL_SPACE_ALIAS_BYTES])
+void local_key_map_make(
+	const struct ddb_definition *definition, const struct local_key *key, struct local_key_map *map)
 {
-	const struct ddb_definition *definition = table->table->definition;
 	bool composite = key->range.type != 0;
 	bool behind = composite && strcmp(definition->range.name, definition->hash.name) < 0;
 	map->attributes[behind] = (struct ddb_attribute){.name = definition->hash.name,
@@ -53,6 +52,12 @@ size_t local_item_alias_key(struct local_engine *engine, const struct local_tabl
 			.value = key->range};
 	map->value =
 		(struct ddb_value){.type = DDB_M, .count = composite ? 2 : 1, .attributes = map->attributes};
+}
+
+size_t local_item_alias_key(struct local_engine *engine, const struct local_table *table,
+	const struct local_key *key, struct local_key_map *map, uint8_t ret[LOCAL_SPACE_ALIAS_BYTES])
+{
+	local_key_map_make(table->table->definition, key, map);
 	return local_entry_alias_key(engine, table, NULL, table->space, &map->value, ret);
 }
 

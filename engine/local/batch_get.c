@@ -3,6 +3,7 @@
  * What does not fit into the response is named, to be asked for again.
  */
 #include "engine/local/consumed.h"
+#include "engine/local/expiry.h"
 #include "engine/local/item.h"
 
 #include <stdlib.h>
@@ -111,8 +112,9 @@ static enum ddb_code get_one(struct batch_get *batch, struct part *part, size_t 
 	enum ddb_code code = DDB_OK;
 	ddb_arena_reset(&batch->scratch);
 	if (!batch->full)
-		code = local_item_find(view, part->request->selection ? &batch->scratch : batch->arena,
-			&part->keys[position], true, &found, err);
+		code = local_item_find_shown(batch->engine, view, part->table,
+			part->request->selection ? &batch->scratch : batch->arena, &part->keys[position],
+			true, &found, err);
 	if (code)
 		return code;
 	size_t size = found.found ? found.meta.size : 0;

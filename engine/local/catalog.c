@@ -7,8 +7,9 @@
 /*
  * A table's head, little-endian: version 1, kind 1, id 4, space 4, generation 8, two times 8 each, uuid; from
  * version 2 on also whether it is unfiled 1, number of indexes 1, and of each its space 4 and state 1; from
- * version 3 on behind those the stream's space 4 and time 8 and the expiries' space 4. A record of version 1 is
- * from before there were entries: nothing of its indexes is made yet.
+ * version 3 on behind those the stream's space 4 and time 8 and the expiries' space 4. What is unfiled is a
+ * sum of UNFILED_… A record of version 1 is from before there were entries: nothing of its indexes is made
+ * yet.
  */
 enum {
 	CATALOG_VERSION = 1, /* of counters and totals */
@@ -21,6 +22,8 @@ enum {
 	TABLE_INDEX_BYTES = 4 + 1,
 	TABLE_STREAM_BYTES = 4 + 8 + 4,
 	TABLE_HEAD_MAX = TABLE_INDEXES_AT + LOCAL_INDEXES_MAX * TABLE_INDEX_BYTES + TABLE_STREAM_BYTES,
+	UNFILED_BESIDE = 1,
+	UNFILED_EXPIRIES = 2, /* from version 3 on */
 	COUNTERS_HEAD = 1 + 4 * 8,
 	COUNTERS_INDEX_BYTES = 2 * 8, /* in the body, up to the last index that has entries */
 	TOTALS_HEAD = 1 + 4 + 3 * 8,
@@ -48,13 +51,14 @@ struct local_table *local_table_next(const struct local_table *table, struct ddb
 	next->unfiled = table->unfiled;
 	next->stream = table->stream;
 	next->expiry_space = table->expiry_space;
+	next->expiry_unfiled = table->expiry_unfiled;
 	memcpy(next->indexes, table->indexes, sizeof next->indexes);
 	return next;
 }
 
 bool local_table_pending(const struct local_table *table)
 {
-	bool pending = table->unfiled;
+	bool pending = table->unfiled || table->expiry_unfiled;
 	for (unsigned i = 0; i < local_index_count(table); i++)
 		pending |= table->indexes[i].state == DDB_INDEX_CREATING;
 	return pending;
@@ -248,19 +252,23 @@ static bool head_sound(const struct store_value *value)
 		return length == TABLE_UNFILED_AT;
 	if (head[0] != TABLE_VERSION && head[0] != TABLE_VERSION_INDEXED)
 		return false;
-	return length >= TABLE_INDEXES_AT && head[TABLE_UNFILED_AT] <= 1 &&
+	return length >= TABLE_INDEXES_AT && head[TABLE_UNFILED_AT] <= (UNFILED_BESIDE | UNFILED_EXPIRIES) &&
 	       head[TABLE_UNFILED_AT + 1] <= LOCAL_INDEXES_MAX &&
 	       length == indexes_end(head) + (head[0] == TABLE_VERSION ? TABLE_STREAM_BYTES : 0);
 }
 
 static void decode_stream(const uint8_t *head, struct local_table *table)
 {
-	if (head[0] != TABLE_VERSION)
+	if (head[0] != TABLE_VERSION) { /* TTL could be defined, without effect */
+		const struct ddb_definition *definition = table->table->definition;
+		table->expiry_unfiled = definition && definition->ttl_attribute;
 		return;
+	}
 	const uint8_t *record = head + indexes_end(head);
 	table->stream.space = (uint32_t)local_read_le(record, 4);
 	table->stream.since_ns = (int64_t)local_read_le(record + 4, 8);
 	table->expiry_space = (uint32_t)local_read_le(record + 12, 4);
+	table->expiry_unfiled = head[TABLE_UNFILED_AT] & UNFILED_EXPIRIES;
 }
 
 /* Of a sound head: false when it does not fit the definition. */
@@ -268,7 +276,7 @@ static bool decode_indexes(const uint8_t *head, struct local_table *table)
 {
 	bool old = head[0] == TABLE_VERSION_UNFILED;
 	unsigned count = local_index_count(table);
-	table->unfiled = old || head[TABLE_UNFILED_AT];
+	table->unfiled = old || head[TABLE_UNFILED_AT] & UNFILED_BESIDE;
 	if (!old && head[TABLE_UNFILED_AT + 1] != count)
 		return false;
 	for (unsigned i = 0; i < count; i++) {
@@ -336,12 +344,65 @@ bool local_catalog_pending(const struct store_value *value)
 	const uint8_t *head = value->head;
 	if (!head_sound(value))
 		return false;
-	if (head[0] == TABLE_VERSION_UNFILED || head[TABLE_UNFILED_AT])
+	if (head[0] != TABLE_VERSION || head[TABLE_UNFILED_AT])
 		return true;
 	bool pending = false;
 	for (size_t at = TABLE_INDEXES_AT; at < indexes_end(head); at += TABLE_INDEX_BYTES)
 		pending |= head[at + 4] == DDB_INDEX_CREATING;
 	return pending;
+}
+
+bool local_catalog_expires(const struct store_value *value)
+{
+	const uint8_t *head = value->head;
+	return head_sound(value) && head[0] == TABLE_VERSION &&
+	       local_read_le(head + indexes_end(head) + 12, 4) != 0;
+}
+
+/* From the first table behind `name` on. */
+static enum ddb_code seek_wanted(struct store_cursor *cursor, char name[DDB_TABLE_NAME_MAX + 1],
+	bool (*wanted)(const struct store_value *value), bool *ret_found, struct ddb_error *err)
+{
+	uint8_t place[LOCAL_TABLE_KEY_MAX + 1] = {LOCAL_TABLE};
+	size_t length = strlen(name);
+	memcpy(place + 1, name, length);
+	place[1 + length] = 0;
+	enum ddb_code code = store_cursor_seek(cursor, place, length ? 2 + length : 1, ret_found, err);
+	while (!code && *ret_found) {
+		DDB_ARENA_AUTO struct ddb_arena arena = {0};
+		const uint8_t *key;
+		struct store_value value;
+		ddb_arena_init(&arena, LOCAL_ARENA_MAX);
+		store_cursor_key(cursor, &key, &length);
+		*ret_found = key[0] == LOCAL_TABLE && length <= LOCAL_TABLE_KEY_MAX;
+		if (!*ret_found)
+			return DDB_OK;
+		memcpy(name, key + 1, length - 1);
+		name[length - 1] = '\0';
+		code = store_cursor_value(cursor, &arena, false, &value, err);
+		if (!code && wanted(&value))
+			return DDB_OK;
+		if (!code || code == DDB_DAMAGED)
+			code = store_cursor_next(cursor, ret_found, err);
+	}
+	return code;
+}
+
+enum ddb_code local_catalog_next(struct local_engine *engine, char name[DDB_TABLE_NAME_MAX + 1],
+	bool (*wanted)(const struct store_value *value), bool *ret_found, struct ddb_error *err)
+{
+	struct store_txn *view;
+	struct store_cursor *cursor;
+	enum ddb_code code = store_view(engine->store, &view, err);
+	if (code)
+		return code;
+	code = store_cursor_open(view, &cursor, err);
+	if (!code) {
+		code = seek_wanted(cursor, name, wanted, ret_found, err);
+		store_cursor_close(cursor);
+	}
+	store_view_end(view);
+	return code;
 }
 
 enum ddb_code local_catalog_read(
@@ -375,7 +436,8 @@ static size_t encode_table(const struct local_table *table, uint8_t ret[TABLE_HE
 	local_write_le(ret + 18, (uint64_t)shown->created_ns, 8);
 	local_write_le(ret + 26, (uint64_t)shown->changed_ns, 8);
 	memcpy(ret + 34, shown->uuid, UUID_BYTES);
-	ret[TABLE_UNFILED_AT] = table->unfiled;
+	ret[TABLE_UNFILED_AT] = (uint8_t)((table->unfiled ? UNFILED_BESIDE : 0) |
+					  (table->expiry_unfiled ? UNFILED_EXPIRIES : 0));
 	ret[TABLE_UNFILED_AT + 1] = (uint8_t)count;
 	uint8_t *end = ret + TABLE_INDEXES_AT;
 	for (unsigned i = 0; i < count; i++) {

@@ -35,7 +35,10 @@ struct local_table {
 		uint32_t space;   /* where its records are filed; 0: the table has none */
 		int64_t since_ns; /* when the latest one was turned on: its label */
 	} stream;
-	uint32_t expiry_space; /* where the times are filed at which items expire; 0: TTL is off */
+	/* Where the times are filed at which items expire; 0: nowhere, since TTL is off, or
+	 * (`expiry_unfiled`) in a store that is older than expiry. */
+	uint32_t expiry_space;
+	bool expiry_unfiled; /* those of items that were there before are still being filed */
 };
 
 static inline unsigned local_index_count(const struct local_table *table)
@@ -105,8 +108,19 @@ DDB_MUST_CHECK enum ddb_code local_catalog_delete(
 /* The key of a table's record; false when no table can have that name. */
 enum { LOCAL_TABLE_KEY_MAX = 1 + DDB_TABLE_NAME_MAX };
 bool local_catalog_key(const char *name, uint8_t ret[LOCAL_TABLE_KEY_MAX], size_t *ret_length);
-/* local_table_pending, from a record's head alone. */
+/* local_table_pending, from a record's head alone; of one that is older than expiry only the body tells:
+ * true.
+ */
 bool local_catalog_pending(const struct store_value *value);
+/* Whether the table has TTL, and its times are filed. */
+bool local_catalog_expires(const struct store_value *value);
+/*
+ * The first table behind `name` ("": of all) whose record's head `wanted` accepts, into `name`; *ret_found
+ * false: none.
+ */
+DDB_MUST_CHECK enum ddb_code local_catalog_next(struct local_engine *engine,
+	char name[DDB_TABLE_NAME_MAX + 1], bool (*wanted)(const struct store_value *value), bool *ret_found,
+	struct ddb_error *err);
 
 struct local_counters { /* of a table */
 	uint64_t items, bytes;

@@ -142,6 +142,9 @@ enum ddb_code check_value(struct check *check, struct check_walk *walk, struct s
 
 /* ---- The catalog ---- */
 
+static const char own_kinds[] = "ACEGIJ", index_kinds[] = "AEJX" /* entries and no items */,
+		  expiry_kinds[] = "JV";
+
 static int compare_spaces(const void *a, const void *b)
 {
 	const struct check_table *left = a, *right = b;
@@ -163,7 +166,7 @@ static void raise_id(struct check *check, uint32_t id)
 }
 
 static enum ddb_code add_space(struct check *check, const struct local_table *table, uint32_t space,
-	bool index, struct ddb_error *err)
+	const char *kinds, struct ddb_error *err)
 {
 	if (check->table_count == check->table_room) {
 		size_t room = check->table_room ? check->table_room * 2 : 64;
@@ -177,7 +180,7 @@ static enum ddb_code add_space(struct check *check, const struct local_table *ta
 	if (!name)
 		return ddb_fail_memory(err);
 	check->tables[check->table_count++] =
-		(struct check_table){.id = table->table->id, .space = space, .index = index, .name = name};
+		(struct check_table){.id = table->table->id, .space = space, .kinds = kinds, .name = name};
 	raise_id(check, table->table->id);
 	raise_id(check, space);
 	return DDB_OK;
@@ -185,10 +188,12 @@ static enum ddb_code add_space(struct check *check, const struct local_table *ta
 
 static enum ddb_code add_table(struct check *check, const struct local_table *table, struct ddb_error *err)
 {
-	enum ddb_code code = add_space(check, table, table->space, false, err);
+	enum ddb_code code = add_space(check, table, table->space, own_kinds, err);
 	for (unsigned i = 0; !code && i < local_index_count(table); i++)
 		if (table->indexes[i].space)
-			code = add_space(check, table, table->indexes[i].space, true, err);
+			code = add_space(check, table, table->indexes[i].space, index_kinds, err);
+	if (!code && table->expiry_space)
+		code = add_space(check, table, table->expiry_space, expiry_kinds, err);
 	return code;
 }
 
@@ -288,6 +293,7 @@ static const char *kind_of(const uint8_t *key, size_t length)
 		[LOCAL_PROGRESS] = "the progress of an index",
 		[LOCAL_TOTALS] = "the totals",
 		[LOCAL_TABLE] = "the record of the table",
+		[LOCAL_EXPIRY] = "an expiry",
 	};
 	return length > 0 && kinds[key[0]] ? kinds[key[0]] : "a record of no known kind";
 }
@@ -297,7 +303,7 @@ static void tell_damaged(struct check *check, const uint8_t *key, size_t length,
 	char shown[4 * SHOWN_KEY_BYTES];
 	const char *kind = kind_of(key, length);
 	const struct check_table *table = NULL;
-	bool spaced = length >= LOCAL_SPACE_BYTES && strchr("ACDEGIJX", key[0]) && key[0];
+	bool spaced = length >= LOCAL_SPACE_BYTES && strchr("ACDEGIJVX", key[0]) && key[0];
 	if (spaced)
 		table = find_space(check, (uint32_t)local_read_be(key + 1, 4));
 	size_t known = spaced ? LOCAL_PREFIX_BYTES : 1;
@@ -341,7 +347,7 @@ static enum ddb_code remove_damaged(
 {
 	for (size_t i = 0; i < damaged->count; i++) {
 		const struct damaged_key *key = &damaged->keys[i];
-		if (key->length == 0 || !key->bytes[0] || !strchr("ACDEFGIJNX", key->bytes[0]))
+		if (key->length == 0 || !key->bytes[0] || !strchr("ACDEFGIJNVX", key->bytes[0]))
 			continue;
 		enum ddb_code code = check_delete(check, key->bytes, key->length, err);
 		if (code)
@@ -404,12 +410,6 @@ static enum ddb_code has_tombstone(struct check *check, uint32_t space, bool *re
 	return code == DDB_DAMAGED ? DDB_OK : code;
 }
 
-/* An index has entries and no items. */
-static bool kind_fits(uint8_t kind, const struct check_table *table)
-{
-	return strchr(table->index ? "AEJX" : "ACEGIJ", kind) != NULL;
-}
-
 /*
  * The first record of a space. One without a table and not being purged is filed for purging, unless its
  * table may be one of those whose records are damaged.
@@ -427,7 +427,7 @@ static enum ddb_code visit_space(
 	uint32_t space = (uint32_t)local_read_be(prefix + 1, 4);
 	raise_id(check, space);
 	const struct check_table *table = find_space(check, space);
-	if (table && !kind_fits(prefix[0], table)) { /* the space is in use: only this record goes */
+	if (table && !strchr(table->kinds, prefix[0])) { /* the space is in use: only this record goes */
 		check_problem(check, "table %s: %s where it cannot be", table->name,
 			kind_of(prefix, sizeof prefix));
 		return check_delete(check, walk->key, walk->length, err);
@@ -469,7 +469,7 @@ static enum ddb_code visit_kind(
 {
 	(void)context;
 	const uint8_t kind[1] = {walk->key[0]};
-	if (!strchr("ABCDEFGIJNTX", kind[0]) || !kind[0])
+	if (!strchr("ABCDEFGIJNTVX", kind[0]) || !kind[0])
 		check_problem(check, "store: a record of no known kind (%02X)", kind[0]);
 	if (kind[0] == 0xff) {
 		walk->skip_to_length = sizeof walk->skip_to;
@@ -495,6 +495,7 @@ static enum ddb_code check_orphans(struct check *check, struct ddb_error *err)
 		{LOCAL_ENTRY_ALIAS, visit_space},
 		{LOCAL_COLLECTION, visit_space},
 		{LOCAL_PROGRESS, visit_space},
+		{LOCAL_EXPIRY, visit_space},
 	};
 	enum ddb_code code = DDB_OK;
 	for (size_t i = 0; !code && i < sizeof parts / sizeof *parts; i++) {
@@ -555,7 +556,7 @@ static enum ddb_code check_totals(struct check *check, struct ddb_error *err)
 static enum ddb_code check_tables(struct check *check, struct ddb_error *err)
 {
 	for (size_t i = 0; i < check->table_count; i++) {
-		if (check->tables[i].index)
+		if (check->tables[i].kinds != own_kinds)
 			continue;
 		enum ddb_code code = check_items(check, check->tables[i].name, err);
 		if (code)
@@ -587,6 +588,7 @@ enum ddb_code ddb_local_check(struct ddb_engine *engine, const struct ddb_check_
 	struct ddb_check_result *ret, struct ddb_error *err)
 {
 	struct check check = {.engine = local_of(engine), .options = options};
+	local_sweeper_stop(check.engine);
 	local_filler_stop(check.engine); /* what is half made is checked as such */
 	ddb_arena_init(&check.arena, LOCAL_ARENA_MAX);
 	enum ddb_code code = check_all(&check, err);
@@ -594,6 +596,7 @@ enum ddb_code ddb_local_check(struct ddb_engine *engine, const struct ddb_check_
 	ddb_arena_done(&check.arena);
 	forget_tables(&check);
 	local_filler_begin(check.engine);
+	local_sweeper_begin(check.engine);
 	if (code)
 		return code;
 	if (options->repair)

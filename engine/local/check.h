@@ -9,10 +9,10 @@
 #include "engine/local/keys.h"
 #include "engine/local/local_private.h"
 
-/* A space of a table: its own, or one of its indexes'. */
+/* A space of a table: its own, one of its indexes', or that of its expiries. */
 struct check_table {
 	uint32_t id, space;
-	bool index;
+	const char *kinds; /* of the records that can be in it */
 	char *name;
 };
 
@@ -85,6 +85,8 @@ DDB_MUST_CHECK enum ddb_code check_indexes(
 /* The parts. */
 DDB_MUST_CHECK enum ddb_code check_items(struct check *check, const char *name, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code check_aliases(
+	struct check *check, const struct local_table *table, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_expiries(
 	struct check *check, const struct local_table *table, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code check_scratch(struct check *check, struct ddb_error *err);
 

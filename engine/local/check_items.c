@@ -392,6 +392,8 @@ static enum ddb_code check_table(struct check *check, struct table_check *state,
 		code = check_counters(check, state, err);
 	if (!code)
 		code = check_refresh(check, err);
+	if (!code)
+		code = check_expiries(check, state->table, err);
 	return code ? code : check_aliases(check, state->table, err);
 }
 

@@ -2,6 +2,7 @@
  * A provisional table gets its definition: every item is converted and filed anew under a new space, in one
  * transaction, and the old space goes the way of deleted tables. Serials, mtimes and the table's id stay.
  */
+#include "engine/local/expiry.h"
 #include "engine/local/index_set.h"
 #include "engine/local/partition.h"
 #include "engine/local/stream.h"
@@ -46,6 +47,8 @@ static enum ddb_code write_refiled(struct refiling *refiling, const struct local
 	job->counters.bytes += item->size;
 	enum ddb_code code =
 		local_indexes_change(job, &item->key, NULL, NULL, &item->value, &meta, NULL, err);
+	if (!code)
+		code = local_expiry_change(job, &item->key, NULL, &item->value, err);
 	if (!code)
 		code = local_item_write(job->txn, &item->key, &meta, item->body, item->length, err);
 	if (code)
@@ -169,12 +172,14 @@ static enum ddb_code new_space(struct store_txn *txn, uint32_t *ret, struct ddb_
 	return code ? code : local_totals_write(txn, &totals, err);
 }
 
-static enum ddb_code number_indexes(struct store_txn *txn, struct local_table *table, struct ddb_error *err)
+static enum ddb_code number_spaces(struct store_txn *txn, struct local_table *table, struct ddb_error *err)
 {
 	struct local_totals totals;
 	enum ddb_code code = local_totals_read(txn, &totals, err);
 	if (!code)
 		code = local_indexes_number(&totals, table, err);
+	if (!code)
+		code = local_expiry_number(&totals, table, err);
 	return code ? code : local_totals_write(txn, &totals, err);
 }
 
@@ -195,7 +200,7 @@ static enum ddb_code defined_table(struct local_job *job, struct ddb_definition 
 	*ret = local_table_new(table, space, job->table->generation + 1);
 	if (!*ret)
 		return ddb_fail_memory(err);
-	code = number_indexes(job->txn, *ret, err);
+	code = number_spaces(job->txn, *ret, err);
 	return code ? code : local_stream_redefine(job->engine, job->txn, NULL, *ret, err);
 }
 
@@ -242,6 +247,7 @@ static enum ddb_code define_attempt(
 	local_table_forget(engine, table->table->name);
 	if (((const struct define *)context)->request->definition->stream)
 		local_streams_wake(engine);
+	local_sweeper_wake(engine);
 	return DDB_OK;
 }
 

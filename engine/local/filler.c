@@ -42,52 +42,6 @@ static bool is_stopping(struct local_filler *filler)
 
 /* ---- The tables ---- */
 
-/* The first table after `name` of which something is to be made; *ret_found false: none. */
-static enum ddb_code seek_pending(struct store_cursor *cursor, char name[DDB_TABLE_NAME_MAX + 1],
-	bool *ret_found, struct ddb_error *err)
-{
-	uint8_t place[LOCAL_TABLE_KEY_MAX + 1] = {LOCAL_TABLE};
-	size_t length = strlen(name);
-	memcpy(place + 1, name, length);
-	place[1 + length] = 0;
-	enum ddb_code code = store_cursor_seek(cursor, place, length ? 2 + length : 1, ret_found, err);
-	while (!code && *ret_found) {
-		DDB_ARENA_AUTO struct ddb_arena arena = {0};
-		const uint8_t *key;
-		struct store_value value;
-		ddb_arena_init(&arena, LOCAL_ARENA_MAX);
-		store_cursor_key(cursor, &key, &length);
-		*ret_found = key[0] == LOCAL_TABLE && length <= LOCAL_TABLE_KEY_MAX;
-		if (!*ret_found)
-			return DDB_OK;
-		memcpy(name, key + 1, length - 1);
-		name[length - 1] = '\0';
-		code = store_cursor_value(cursor, &arena, false, &value, err);
-		if (!code && local_catalog_pending(&value))
-			return DDB_OK;
-		if (!code || code == DDB_DAMAGED)
-			code = store_cursor_next(cursor, ret_found, err);
-	}
-	return code;
-}
-
-static enum ddb_code next_pending(struct local_engine *engine, char name[DDB_TABLE_NAME_MAX + 1],
-	bool *ret_found, struct ddb_error *err)
-{
-	struct store_txn *view;
-	struct store_cursor *cursor;
-	enum ddb_code code = store_view(engine->store, &view, err);
-	if (code)
-		return code;
-	code = store_cursor_open(view, &cursor, err);
-	if (!code) {
-		code = seek_pending(cursor, name, ret_found, err);
-		store_cursor_close(cursor);
-	}
-	store_view_end(view);
-	return code;
-}
-
 static enum ddb_code step_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
 {
@@ -110,7 +64,7 @@ static bool fill_all(struct local_engine *engine)
 	char name[DDB_TABLE_NAME_MAX + 1] = "";
 	bool found = true, sound = true;
 	while (!is_stopping(&engine->filler)) {
-		if (next_pending(engine, name, &found, NULL))
+		if (local_catalog_next(engine, name, local_catalog_pending, &found, NULL))
 			return false;
 		if (!found)
 			return sound;
@@ -196,7 +150,8 @@ void local_filler_begin(struct local_engine *engine)
 {
 	char name[DDB_TABLE_NAME_MAX + 1] = "";
 	bool found = false;
-	if (!engine->read_only && (next_pending(engine, name, &found, NULL) || found))
+	if (!engine->read_only &&
+		(local_catalog_next(engine, name, local_catalog_pending, &found, NULL) || found))
 		local_filler_wake(engine);
 }
 

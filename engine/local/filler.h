@@ -1,7 +1,7 @@
 /*
- * The thread of an engine that makes indexes (index_fill.h), one step after the other, while there is
- * something to be made. It starts with the first work and ends with the engine; between two steps it can be
- * stopped at any time, and nothing is lost. Writers are never held up for longer than a step.
+ * The thread of an engine that makes indexes and files expiries (index_fill.h), one step after the other,
+ * while there is something to be made. It starts with the first work and ends with the engine; between two
+ * steps it can be stopped at any time, and nothing is lost. Writers are never held up for longer than a step.
  */
 #ifndef LOCAL_FILLER_H
 #define LOCAL_FILLER_H

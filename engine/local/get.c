@@ -2,6 +2,7 @@
  * Reading one item by its key.
  */
 #include "engine/local/consumed.h"
+#include "engine/local/expiry.h"
 #include "engine/local/item.h"
 
 struct get {
@@ -32,12 +33,12 @@ static enum ddb_code get_capacity(struct get *get, const struct local_table *tab
 		get->arena, table->table->definition, &consumed, &get->result.capacity, err);
 }
 
-static enum ddb_code get_in(struct store_txn *view, const struct local_table *table,
-	const struct local_key *key, struct get *get, struct ddb_error *err)
+static enum ddb_code get_in(struct local_engine *engine, struct store_txn *view,
+	const struct local_table *table, const struct local_key *key, struct get *get, struct ddb_error *err)
 {
 	struct local_found found;
 	bool whole = !get->request->meta_only;
-	enum ddb_code code = local_item_find(view, get->arena, key, whole, &found, err);
+	enum ddb_code code = local_item_find_shown(engine, view, table, get->arena, key, whole, &found, err);
 	if (!code && !found.found)
 		code = local_alive(view, table, err);
 	if (code)
@@ -62,7 +63,7 @@ static enum ddb_code get_attempt(
 		code = store_view(engine->store, &view, err);
 	if (code)
 		return code;
-	code = get_in(view, table, &key, get, err);
+	code = get_in(engine, view, table, &key, get, err);
 	store_view_end(view);
 	return code;
 }

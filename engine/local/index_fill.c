@@ -1,5 +1,6 @@
 #include "engine/local/index_fill.h"
 
+#include "engine/local/expiry.h"
 #include "engine/local/partition.h"
 #include <string.h>
 
@@ -72,6 +73,13 @@ enum ddb_code local_fill_passed(struct store_txn *txn, const struct local_table 
 	return passed(txn, index->space, key, ret, err);
 }
 
+enum ddb_code local_fill_filed(struct store_txn *txn, const struct local_table *table,
+	const struct local_key *key, bool *ret, struct ddb_error *err)
+{
+	*ret = !table->expiry_unfiled;
+	return *ret ? DDB_OK : passed(txn, table->expiry_space, key, ret, err);
+}
+
 enum ddb_code local_fill_collected(struct store_txn *txn, const struct local_table *table,
 	const struct local_key *key, bool *ret, struct ddb_error *err)
 {
@@ -81,10 +89,15 @@ enum ddb_code local_fill_collected(struct store_txn *txn, const struct local_tab
 
 /* ---- A step ---- */
 
-/* What is being made: an index, or what stands beside items. */
+/* What is being made. */
+enum fill_kind {
+	FILL_BESIDE, /* what stands beside items */
+	FILL_EXPIRIES,
+	FILL_INDEX,
+};
 struct fill {
 	struct local_job *job;
-	bool beside;
+	enum fill_kind kind;
 	unsigned position; /* of the index */
 	uint32_t space;    /* of the progress */
 	struct local_progress progress;
@@ -120,6 +133,20 @@ static enum ddb_code make_beside(
 	return code ? code : local_collection_add(fill->job, key, meta->size, UINT64_MAX, err);
 }
 
+static enum ddb_code make(struct fill *fill, const struct local_key *key, const struct ddb_value *item,
+	const struct ddb_meta *meta, struct ddb_error *err)
+{
+	switch (fill->kind) {
+	case FILL_BESIDE:
+		return make_beside(fill, key, meta, err);
+	case FILL_EXPIRIES:
+		return local_expiry_enter(fill->job, key, item, err);
+	case FILL_INDEX:
+	default:
+		return local_index_enter(fill->job, fill->position, key, item, meta, err);
+	}
+}
+
 static enum ddb_code make_one(struct fill *fill, struct ddb_error *err)
 {
 	struct local_key key;
@@ -135,8 +162,7 @@ static enum ddb_code make_one(struct fill *fill, struct ddb_error *err)
 		return code;
 	}
 	fill->progress.examined++;
-	return fill->beside ? make_beside(fill, &key, &meta, err)
-			    : local_index_enter(fill->job, fill->position, &key, &item, &meta, err);
+	return make(fill, &key, &item, &meta, err);
 }
 
 /* Each write ends what a cursor knows, so every item is sought anew. */
@@ -200,21 +226,26 @@ static enum ddb_code redefine(struct local_job *job,
 	return code ? code : local_catalog_write(job->txn, draft, err);
 }
 
-/* An index that an older version of this program knew by its definition alone. */
+/* An index, or TTL, that an older version of this program knew by its definition alone. */
 static enum ddb_code settle_space(struct fill *fill, struct local_table *draft, struct ddb_error *err)
 {
 	struct local_totals totals;
 	enum ddb_code code = local_totals_read(fill->job->txn, &totals, err);
 	if (!code)
-		code = local_take_id(&totals, &draft->indexes[fill->position].space, err);
+		code = local_take_id(&totals,
+			fill->kind == FILL_EXPIRIES ? &draft->expiry_space
+						    : &draft->indexes[fill->position].space,
+			err);
 	return code ? code : local_totals_write(fill->job->txn, &totals, err);
 }
 
 static enum ddb_code settle_end(struct fill *fill, struct local_table *draft, struct ddb_error *err)
 {
 	uint8_t place[LOCAL_SPACE_BYTES];
-	if (fill->beside)
+	if (fill->kind == FILL_BESIDE)
 		draft->unfiled = false;
+	else if (fill->kind == FILL_EXPIRIES)
+		draft->expiry_unfiled = false;
 	else
 		draft->indexes[fill->position].state = DDB_INDEX_ACTIVE;
 	local_space_key(LOCAL_PROGRESS, fill->space, place);
@@ -224,9 +255,9 @@ static enum ddb_code settle_end(struct fill *fill, struct local_table *draft, st
 /* What is to be made next; there is something. */
 static void choose(const struct local_table *table, struct fill *ret)
 {
-	ret->beside = table->unfiled;
-	ret->space = table->space;
-	if (ret->beside)
+	ret->kind = table->unfiled ? FILL_BESIDE : table->expiry_unfiled ? FILL_EXPIRIES : FILL_INDEX;
+	ret->space = table->unfiled ? table->space : table->expiry_space;
+	if (ret->kind != FILL_INDEX)
 		return;
 	while (table->indexes[ret->position].state == DDB_INDEX_ACTIVE)
 		ret->position++;
@@ -265,7 +296,9 @@ enum ddb_code local_fill_step(
 	if (!*ret_more)
 		return DDB_OK;
 	enum ddb_code code = local_change_table(engine, table, step_change, &step, err);
-	if (!code && step.redefined)
+	if (!code && step.redefined) {
 		local_table_forget(engine, table->table->name);
+		local_sweeper_wake(engine);
+	}
 	return code;
 }

@@ -1,8 +1,9 @@
 /*
  * The making of indexes on tables that have items already: new global indexes, and what an older version of
- * this program left unmade. A thread of the engine walks each table in the order of store keys, some items to
- * a transaction, and files in the same transaction how far it has come: so it goes on there after a crash.
- * Items up to that place have their entries, and who changes them keeps those; items behind it have none.
+ * this program left unmade; and the filing of expiries, when TTL is turned on. A thread of the engine walks
+ * each table in the order of store keys, some items to a transaction, and files in the same transaction how
+ * far it has come: so it goes on there after a crash. Items up to that place have their entries, and who
+ * changes them keeps those; items behind it have none.
  */
 #ifndef LOCAL_INDEX_FILL_H
 #define LOCAL_INDEX_FILL_H
@@ -24,6 +25,9 @@ DDB_MUST_CHECK enum ddb_code local_progress_write(
 /* Whether the index has (and keeps) the entry of the item under that key. */
 DDB_MUST_CHECK enum ddb_code local_fill_passed(struct store_txn *txn, const struct local_table *table,
 	unsigned position, const struct local_key *key, bool *ret, struct ddb_error *err);
+/* Whether the item under that key has (and keeps) its expiry's record. */
+DDB_MUST_CHECK enum ddb_code local_fill_filed(struct store_txn *txn, const struct local_table *table,
+	const struct local_key *key, bool *ret, struct ddb_error *err);
 /* Whether the item under that key counts in the sum of its collection. */
 DDB_MUST_CHECK enum ddb_code local_fill_collected(struct store_txn *txn, const struct local_table *table,
 	const struct local_key *key, bool *ret, struct ddb_error *err);

@@ -13,6 +13,13 @@
 enum {
 	PURGE_ROUNDS_AT_OPEN = 64, /* some 250,000 records: a second or so */
 };
+static unsigned ttl_interval_ms(uint64_t seconds)
+{
+	enum { DEFAULT = 60, MOST = 24 * 3600 };
+	uint64_t bounded = !seconds ? DEFAULT : seconds < MOST ? seconds : MOST;
+	return (unsigned)bounded * 1000;
+}
+
 static const uint64_t COLLECTION_MAX = (uint64_t)10 << 30;
 
 int64_t local_now(void)
@@ -200,8 +207,10 @@ static void local_free(struct local_engine *engine)
 static void local_close(struct ddb_engine *base)
 {
 	struct local_engine *engine = local_of(base);
+	local_sweeper_stop(engine);
 	local_filler_stop(engine);
 	local_streams_stop(engine);
+	local_sweeper_done(&engine->sweeper);
 	local_filler_done(&engine->filler);
 	local_streams_done(&engine->streams);
 	local_cache_done(&engine->cache);
@@ -296,6 +305,7 @@ static const struct ddb_engine_ops local_ops = {
 	.list_streams = local_list_streams,
 	.read_stream = local_read_stream,
 	.watch_streams = local_watch_streams,
+	.watch_expired = local_watch_expired,
 	.sync = local_sync,
 	.status = local_status,
 };
@@ -319,18 +329,23 @@ static enum ddb_code open_parts(struct local_engine *engine, const char *path,
 	if (code)
 		return code;
 	code = local_filler_init(&engine->filler, err);
-	if (code) {
-		local_cache_done(&engine->cache);
-		return code;
-	}
+	if (code)
+		goto no_filler;
+	code = local_sweeper_init(&engine->sweeper, err);
+	if (code)
+		goto no_sweeper;
 	code = local_streams_init(&engine->streams, err);
-	if (!code) {
-		code = store_open(path, &store_options, &engine->store, err);
-		if (!code)
-			return DDB_OK;
-		local_streams_done(&engine->streams);
-	}
+	if (code)
+		goto no_streams;
+	code = store_open(path, &store_options, &engine->store, err);
+	if (!code)
+		return DDB_OK;
+	local_streams_done(&engine->streams);
+no_streams:
+	local_sweeper_done(&engine->sweeper);
+no_sweeper:
 	local_filler_done(&engine->filler);
+no_filler:
 	local_cache_done(&engine->cache);
 	return code;
 }
@@ -348,14 +363,17 @@ enum ddb_code ddb_local_open(const char *path, const struct ddb_local_options *o
 	engine->move_items_max = DDB_MOVE_ITEMS_MAX;
 	engine->scratch_max = options->scratch_max ? options->scratch_max : (uint64_t)1 << 30;
 	engine->collection_max = options->collection_max ? options->collection_max : COLLECTION_MAX;
+	engine->hide_expired = options->hide_expired;
 	enum ddb_code code = open_parts(engine, path, options, err);
 	if (code) {
 		local_free(engine);
 		return code;
 	}
 	local_purge(engine, PURGE_ROUNDS_AT_OPEN);
+	engine->sweeper.interval_ms = ttl_interval_ms(options->ttl_interval);
 	local_filler_begin(engine);
 	local_streams_begin(engine);
+	local_sweeper_begin(engine);
 	*ret = &engine->base;
 	return DDB_OK;
 }

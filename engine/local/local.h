@@ -17,6 +17,10 @@ struct ddb_local_options {
 	void *notice_context;
 	uint64_t scratch_max;    /* bytes of all scratch files; 0: 1 GiB */
 	uint64_t collection_max; /* bytes of an item collection, in tables with local indexes; 0: 10 GiB */
+	uint64_t ttl_interval;   /* seconds within which an item that has expired is removed; 0: 60 */
+	/* What has expired is not shown by reads, though it is there until it is removed; to writes and their
+	 * conditions it is there. */
+	bool hide_expired;
 	const struct ddb_rendering_hooks *hooks; /* borrowed for the engine's life */
 };
 

@@ -12,6 +12,7 @@
 #include "engine/local/filler.h"
 #include "engine/local/local.h"
 #include "engine/local/stream_keeper.h"
+#include "engine/local/sweeper.h"
 #include "engine/store/store.h"
 
 enum {
@@ -35,6 +36,9 @@ struct local_engine {
 	struct local_cache cache;
 	struct local_filler filler;
 	struct local_streams streams;
+	struct local_sweeper sweeper;
+	bool hide_expired;
+	int64_t expiry_now;     /* seconds: the time by which items expire; 0: the clock's */
 	int64_t (*clock)(void); /* NULL: local_now; tests have their own */
 	/* Under the writer: what the running job was given. */
 	uint64_t job_number, job_versions;
@@ -92,7 +96,7 @@ struct local_job {
 	struct local_counters counters;
 	bool counted; /* the counters have changed and will be written at the end */
 	int64_t now;  /* when the change was asked for */
-	bool service; /* who asked is the service itself: TTL */
+	bool service; /* TTL asked for it */
 };
 typedef enum ddb_code local_change(struct local_job *job, void *context, struct ddb_error *err);
 /* Runs `change` in a write transaction, with the table's counters around it. LOCAL_STALE. */

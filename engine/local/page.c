@@ -3,6 +3,7 @@
  */
 #include "engine/local/page.h"
 
+#include "engine/local/expiry.h"
 #include <string.h>
 
 /* An item while it is judged: the record's body, or that of the item fetched for it. */
@@ -113,6 +114,40 @@ static enum ddb_code keep(struct local_page *page, const struct looked_at *at, s
 	return code;
 }
 
+/* ---- Hiding ---- */
+
+/* The item in the record, or (an index need not project the time) the one that an entry is of. */
+static enum ddb_code look_behind(
+	struct local_page *page, const struct looked_at *at, struct ddb_value *ret, struct ddb_error *err)
+{
+	const struct local_source *source = page->source;
+	struct local_found found = {.body = at->record.body, .length = at->record.body_length};
+	struct local_key key;
+	enum ddb_code code = DDB_OK;
+	if (source->index) {
+		code = local_entry_item(
+			source->table, source->position, at->record.key, at->record.key_length, &key, err);
+		if (!code)
+			code = local_item_find(page->view, &page->scratch, &key, true, &found, err);
+		if (!code && !found.found)
+			code = local_damaged(err, "an index entry without its item");
+	}
+	return code ? code : local_body_decode(&page->scratch, found.body, found.length, ret, err);
+}
+
+static enum ddb_code judge(
+	struct local_page *page, struct looked_at *at, bool *ret_hidden, struct ddb_error *err)
+{
+	struct ddb_value item;
+	*ret_hidden = false;
+	if (!page->hides)
+		return DDB_OK;
+	enum ddb_code code = look_behind(page, at, &item, err);
+	if (!code)
+		*ret_hidden = local_expiry_hidden(page->engine, page->source->table, &item, &at->meta);
+	return code;
+}
+
 /* ---- Examining ---- */
 
 static bool is_full(const struct local_page *page, const struct ddb_meta *next)
@@ -124,8 +159,10 @@ static enum ddb_code examine(struct local_page *page, struct ddb_error *err)
 {
 	const struct ddb_predicate *filter = page->query->filter;
 	struct looked_at at;
+	bool hidden;
 	enum ddb_code code = local_page_record_read(page->cursor, page->direct ? page->arena : &page->scratch,
-		page->reads_items && !page->source->fetches, &at.record, err);
+		(page->reads_items && !page->source->fetches) || (page->hides && !page->source->index),
+		&at.record, err);
 	if (code)
 		return code;
 	page->page.more = is_full(page, &at.record.meta);
@@ -134,7 +171,9 @@ static enum ddb_code examine(struct local_page *page, struct ddb_error *err)
 	at.meta = at.record.meta;
 	if (page->reads_items)
 		code = read_item(page, &at, err);
-	bool kept = !code && (!filter || ddb_predicate_holds(filter, &at.item));
+	if (!code)
+		code = judge(page, &at, &hidden, err);
+	bool kept = !code && !hidden && (!filter || ddb_predicate_holds(filter, &at.item));
 	if (kept)
 		code = keep(page, &at, err);
 	if (code)
@@ -232,7 +271,7 @@ enum ddb_code local_page_finish(struct local_page *page, struct ddb_error *err)
 	/* What cannot be restarted shows no key to restart from. */
 	made->stopped = made->more || (at_limit && !(page->query->range && page->source->single));
 	enum ddb_code code = DDB_OK;
-	if (made->stopped && page->form == LOCAL_PAGE_KEYS && !page->query->filter)
+	if (made->stopped && page->form == LOCAL_PAGE_KEYS && !page->query->filter && !page->hides)
 		made->last = made->entries[made->count - 1].item;
 	else if (made->stopped)
 		code = last_key(page, err);
@@ -250,14 +289,16 @@ static enum local_page_form form_of(const struct ddb_query *query)
 	return query->selection ? LOCAL_PAGE_PARTS : LOCAL_PAGE_WHOLE;
 }
 
-enum ddb_code local_page_init(struct local_page *page, struct ddb_arena *arena,
-	const struct local_source *source, const struct ddb_query *query, const struct local_range *range,
-	struct ddb_error *err)
+enum ddb_code local_page_init(struct local_page *page, const struct local_engine *engine,
+	struct ddb_arena *arena, const struct local_source *source, const struct ddb_query *query,
+	const struct local_range *range, struct ddb_error *err)
 {
 	enum local_page_form form = form_of(query);
 	*page = (struct local_page){.arena = arena, .source = source, .query = query, .form = form};
 	page->reads_items = query->filter || form == LOCAL_PAGE_WHOLE || form == LOCAL_PAGE_PARTS;
-	page->direct = form == LOCAL_PAGE_WHOLE && !query->filter && !source->fetches;
+	page->engine = engine;
+	page->hides = local_expiry_hides(engine, source->table);
+	page->direct = form == LOCAL_PAGE_WHOLE && !query->filter && !source->fetches && !page->hides;
 	page->page_bytes = query->page_bytes ? query->page_bytes : LOCAL_PAGE_BYTES;
 	enum ddb_code code = local_page_keys_init(&page->keys, arena, source, err);
 	if (!code && query->range)

@@ -71,6 +71,8 @@ struct local_key_map {
 	struct ddb_value value;
 	struct ddb_attribute attributes[2];
 };
+void local_key_map_make(
+	const struct ddb_definition *definition, const struct local_key *key, struct local_key_map *ret);
 size_t local_item_alias_key(struct local_engine *engine, const struct local_table *table,
 	const struct local_key *key, struct local_key_map *map, uint8_t ret[LOCAL_SPACE_ALIAS_BYTES]);
 DDB_MUST_CHECK enum ddb_code local_item_alias_enter(

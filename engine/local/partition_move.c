@@ -3,6 +3,7 @@
  * before the first change, so that those who share the commit need not run again, and memory does not grow
  * with the partition: each step takes one item, from a cursor that is sought anew.
  */
+#include "engine/local/expiry.h"
 #include "engine/local/index.h"
 #include "engine/local/partition.h"
 #include "engine/local/scratch.h"
@@ -166,6 +167,8 @@ static enum ddb_code write_moved(
 	enum ddb_code code =
 		local_indexes_change(job, &item->key, NULL, NULL, &item->value, &meta, NULL, err);
 	if (!code)
+		code = local_expiry_change(job, &item->key, NULL, &item->value, err);
+	if (!code)
 		code = local_item_write(job->txn, &item->key, &meta, item->body, item->length, err);
 	return code ? code : local_place_enter(job, &item->key, walk->headed ? &walk->header : NULL, err);
 }
@@ -175,12 +178,12 @@ static enum ddb_code leave_indexes(struct walk *walk, const struct local_key *ke
 {
 	struct local_job *job = walk->job;
 	struct ddb_value item;
-	if (!local_has_indexes(job->table))
+	if (!local_has_indexes(job->table) && !local_expires(job->table))
 		return DDB_OK;
 	enum ddb_code code = local_body_decode(&job->arena, found->body, found->length, &item, err);
-	if (code)
-		return code;
-	return local_indexes_change(job, key, &item, &found->meta, NULL, NULL, NULL, err);
+	if (!code)
+		code = local_indexes_change(job, key, &item, &found->meta, NULL, NULL, NULL, err);
+	return code ? code : local_expiry_change(job, key, &item, NULL, err);
 }
 
 /* In a stream each item goes and comes. Its version is that of its coming. */

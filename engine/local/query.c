@@ -83,7 +83,7 @@ static enum ddb_code read_page(struct local_engine *engine, const struct local_s
 	struct local_page page;
 	enum ddb_code code = local_range_of(engine, source, request->query, &range, err);
 	if (!code)
-		code = local_page_init(&page, request->arena, source, request->query, &range, err);
+		code = local_page_init(&page, engine, request->arena, source, request->query, &range, err);
 	if (code)
 		return code;
 	code = fill_in_view(engine, &page, &range, err);

@@ -2,6 +2,7 @@
  * Operations on tables as wholes, and the purging of what deleted ones leave behind: a table is gone with one
  * small commit; its records follow in bounded steps that a crash may interrupt anywhere.
  */
+#include "engine/local/expiry.h"
 #include "engine/local/index_set.h"
 #include "engine/local/stream.h"
 
@@ -64,6 +65,8 @@ static enum ddb_code create_job(struct store_txn *txn, void *context, struct ddb
 		code = local_take_id(&totals, &draft->space, err);
 	if (!code)
 		code = local_indexes_number(&totals, draft, err);
+	if (!code)
+		code = local_expiry_number(&totals, draft, err);
 	if (code)
 		return code;
 	totals.tables++;
@@ -103,6 +106,8 @@ enum ddb_code local_create_table(
 	local_table_forget(engine, name);
 	if (draft->stream.space)
 		local_streams_wake(engine);
+	if (local_expires(draft))
+		local_sweeper_wake(engine);
 	return DDB_OK;
 }
 
@@ -260,6 +265,8 @@ static enum ddb_code redefine_job(struct local_job *job, void *context, struct d
 	job->counted = true;
 	enum ddb_code code = local_indexes_redefine(job, draft, &what->dropped, err);
 	if (!code)
+		code = local_expiry_redefine(job, draft, &what->dropped, err);
+	if (!code)
 		code = local_stream_redefine(job->engine, job->txn, job->table, draft, err);
 	what->streamed = draft->stream.space;
 	return code ? code : local_catalog_write(job->txn, draft, err);
@@ -282,6 +289,7 @@ static enum ddb_code redefine_attempt(
 	local_filler_wake(engine);
 	if (what->streamed)
 		local_streams_wake(engine);
+	local_sweeper_wake(engine);
 	return DDB_OK;
 }
 
@@ -405,7 +413,7 @@ enum ddb_code local_table_drop(
 		code = local_tombstone_write(txn, table->space, err);
 	for (unsigned i = 0; !code && i < local_index_count(table); i++)
 		code = local_index_drop(txn, &table->indexes[i], ret_rest, err);
-	return code;
+	return code ? code : local_expiry_drop(txn, table, ret_rest, err);
 }
 
 enum ddb_code local_table_has_items(struct ddb_error *err, const char *name)
@@ -502,7 +510,7 @@ enum ddb_code local_purge_some(
 	struct store_txn *txn, uint32_t space, unsigned budget, bool *ret_rest, struct ddb_error *err)
 {
 	static const enum local_kind kinds[] = {LOCAL_ITEM, LOCAL_ENTRY, LOCAL_ALIAS, LOCAL_ENTRY_ALIAS,
-		LOCAL_COLLECTION, LOCAL_PROGRESS, LOCAL_STREAM_RECORD};
+		LOCAL_COLLECTION, LOCAL_PROGRESS, LOCAL_STREAM_RECORD, LOCAL_EXPIRY};
 	enum ddb_code code = DDB_OK;
 	for (size_t i = 0; !code && i < sizeof kinds / sizeof *kinds; i++)
 		code = purge_kind(txn, kinds[i], space, &budget, err);

@@ -3,6 +3,7 @@
  */
 #include "engine/local/writing.h"
 
+#include "engine/local/expiry.h"
 #include "engine/local/index.h"
 #include "engine/local/partition.h"
 #include "engine/local/stream.h"
@@ -34,7 +35,8 @@ enum ddb_code local_writing_begin(struct local_writing *writing, struct local_jo
 	*writing = (struct local_writing){.job = job, .key = key, .terms = terms};
 	if (terms && terms->answer)
 		memset(terms->answer, 0, sizeof *terms->answer);
-	bool whole = want_old || terms_need_old(terms) || local_has_indexes(job->table);
+	bool whole = want_old || terms_need_old(terms) || local_has_indexes(job->table) ||
+		     local_expires(job->table);
 	bool body = whole || local_has_stream(job->engine, job->table);
 	struct local_found *old = &writing->old;
 	enum ddb_code code = local_item_find(job->txn, &job->arena, key, body, old, err);
@@ -73,15 +75,19 @@ enum ddb_code local_writing_allow(
 
 /* ---- What will be there ---- */
 
-/* The entries of the table's indexes: the old one was read only if there are any. */
+/* The entries of the table's indexes, and when the item expires: the old one was read only if that is needed.
+ */
 static enum ddb_code change_entries(struct local_writing *writing, const struct ddb_value *item,
 	const struct ddb_meta *meta, struct ddb_error *err)
 {
 	struct local_job *job = writing->job;
-	if (!local_has_indexes(job->table))
-		return DDB_OK;
-	return local_indexes_change(job, writing->key, local_writing_before(writing), &writing->old.meta,
-		item, meta, &writing->consumed, err);
+	enum ddb_code code = DDB_OK;
+	if (local_has_indexes(job->table))
+		code = local_indexes_change(job, writing->key, local_writing_before(writing),
+			&writing->old.meta, item, meta, &writing->consumed, err);
+	if (code || !local_expires(job->table))
+		return code;
+	return local_expiry_change(job, writing->key, local_writing_before(writing), item, err);
 }
 
 enum ddb_code local_writing_store(struct local_writing *writing, const struct local_item *item,
@@ -124,9 +130,12 @@ enum ddb_code local_writing_put(struct local_writing *writing, const struct loca
 		code = local_writing_store(writing, item, &result.meta, err);
 	else if (mtime_ns != old->meta.mtime_ns)
 		code = local_item_write(job->txn, writing->key, &result.meta, item->body, item->length, err);
-	if (!code)
-		*ret = result;
-	return code;
+	if (code)
+		return code;
+	if (local_expiry_hides(job->engine, job->table))
+		(void)local_expiry_hidden(job->engine, job->table, &item->value, &result.meta);
+	*ret = result;
+	return DDB_OK;
 }
 
 enum ddb_code local_writing_remove(struct local_writing *writing, struct ddb_error *err)

@@ -410,6 +410,14 @@ static void watch_streams(struct ddb_engine *e, void (*stirred)(void *context), 
 	record(e, (struct trace_call){.operation = "WatchStreams"}, DDB_OK);
 }
 
+/* What is told is nobody's request: there is no line for it. */
+static void watch_expired(struct ddb_engine *e,
+	void (*expired)(void *context, const struct ddb_table *table, const struct ddb_value *key),
+	void *context)
+{
+	INNER(e)->ops->watch_expired(INNER(e), expired, context);
+}
+
 static enum ddb_code sync_engine(struct ddb_engine *e, struct ddb_error *err)
 {
 	return FORWARD(e, sync, (INNER(e), err), .operation = "Sync");
@@ -472,6 +480,7 @@ static const struct ddb_engine_ops trace_ops = {
 	.list_streams = list_streams,
 	.read_stream = read_stream,
 	.watch_streams = watch_streams,
+	.watch_expired = watch_expired,
 	.sync = sync_engine,
 	.status = status,
 };
