@@ -19,7 +19,8 @@ double fs_timeout(const struct fs_node *node)
 	if (node->unsized)
 		return 0;
 	/* Scratch files have no version and streams no length; the rest changes only with our telling. */
-	return node->directory || (node->version && !node->volatile_) || node->fresh ? FS_LONG_TIMEOUT : 0;
+	bool lasting = node->directory || (node->version && !node->volatile_) || node->fresh;
+	return lasting ? fs_node_lasts(node, FS_LONG_TIMEOUT) : 0;
 }
 
 void fs_stat_of(const struct fs *fs, const struct fs_node *node, struct stat *ret)

@@ -186,8 +186,12 @@ void fs_handle_settle(struct fs *fs, struct fs_handle *handle, bool by_write)
 		node->refused = true;
 		fs_notify_stale(fs, node);
 	} else if (put && (node->attached ? shows_now(fs, node, &attr) : shows_own(node, &attr))) {
+		uint32_t expires = node->expires;
 		fs_node_set(node, &attr);
 		node->fresh = false;
+		/* The kernel took the name for one that lasts. */
+		if (node->expires && node->expires != expires)
+			fs_notify_entry(fs, node->parent, node->name);
 		if (!by_write)
 			fs_notify_attributes(fs, node);
 	}

@@ -41,7 +41,7 @@ void fs_entry_of(struct fs *fs, struct fs_node *node, struct fuse_entry_param *r
 	ret->ino = fs_number_of(fs, node);
 	fs_size_told(node);
 	ret->attr_timeout = fs_timeout(node);
-	ret->entry_timeout = fs_node_told(node->parent) ? FS_LONG_TIMEOUT : 0;
+	ret->entry_timeout = fs_node_told(node->parent) ? fs_node_lasts(node, FS_LONG_TIMEOUT) : 0;
 	fs_stat_of(fs, node, &ret->attr);
 	node->lookups++;
 }

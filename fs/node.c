@@ -143,6 +143,18 @@ void fs_node_set(struct fs_node *node, const struct map_attr *attr)
 	node->writable = attr->writable;
 	node->volatile_ = attr->volatile_;
 	node->untold = attr->untold;
+	node->expires = attr->expires > 0 && attr->expires < UINT32_MAX ? (uint32_t)attr->expires : 0;
+}
+
+double fs_node_lasts(const struct fs_node *node, double seconds)
+{
+	struct timespec now;
+
+	if (!node->expires)
+		return seconds;
+	clock_gettime(CLOCK_REALTIME, &now);
+	double left = (double)(node->expires - now.tv_sec) - (double)now.tv_nsec / 1e9;
+	return left < 0 ? 0 : left < seconds ? left : seconds;
 }
 
 static void insert(struct fs_nodes *nodes, struct fs_node *node)

@@ -27,6 +27,7 @@ struct fs_node {
 	uint32_t handles;    /* all open ones */
 	uint32_t writers;    /* those that write */
 	uint32_t hash;
+	uint32_t expires; /* as struct map_attr; what is later than the year 2105 does not matter */
 	bool attached : 1, directory : 1, stream : 1, writable : 1, volatile_ : 1, untold : 1;
 	bool fresh : 1;    /* created and not put yet: only its creator's handle makes it a name */
 	bool listed : 1;   /* in the list by last use: only while nothing refers to it */
@@ -79,6 +80,8 @@ struct fs_node *fs_node_new(
 struct fs_node *fs_node_aside(
 	struct fs_nodes *nodes, struct fs_node *parent, const char *name, const struct map_attr *attr);
 void fs_node_set(struct fs_node *node, const struct map_attr *attr);
+/* `seconds`, or what is left until the name expires. */
+double fs_node_lasts(const struct fs_node *node, double seconds);
 /* Whether the names in a directory are told of when they come and go. */
 static inline bool fs_node_told(const struct fs_node *directory)
 {

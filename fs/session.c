@@ -218,6 +218,20 @@ void fs_changed(void *context, const char *path, uint64_t version, const struct 
 	pthread_mutex_unlock(&fs->nodes.lock);
 }
 
+void fs_enter(void *context)
+{
+	struct fs *fs = context;
+
+	pthread_rwlock_rdlock(&fs->paths);
+}
+
+void fs_leave(void *context)
+{
+	struct fs *fs = context;
+
+	pthread_rwlock_unlock(&fs->paths);
+}
+
 void fs_status(void *context, struct ddb_json_out *json)
 {
 	struct fs *fs = context;
@@ -318,7 +332,9 @@ int fs_run(struct fs *fs, struct map *map)
 		fuse_loop_cfg_destroy(config);
 		return EAGAIN;
 	}
+	map_watch(map, true);
 	result = fuse_session_loop_mt(fs->session, config);
+	map_watch(map, false);
 	fuse_loop_cfg_destroy(config);
 	fs_notifier_stop(fs);
 	fs_handles_close(fs);

@@ -226,7 +226,9 @@ static int add_items(struct map_fill *fill, const struct ddb_page *page, bool ra
 		if (number)
 			return number;
 	}
-	return page->more && value ? mark_value(fill, value, err) : 0;
+	/* The last one may be hidden, and not among the entries. */
+	value = page->more ? map_key_value(table, &page->last, range) : NULL;
+	return value ? mark_value(fill, value, err) : 0;
 }
 
 /* The items of a simple table, or of a partition. */

@@ -35,6 +35,10 @@ struct map_options {
 	 * the thing (T/a.json and T/.typed/a.json).
 	 */
 	void (*changed)(void *context, const char *path, uint64_t version, const struct map_file *by);
+	/* Around what the map tells by itself, in a thread of its own: meanwhile no directory is being
+	 * renamed. Or NULL. */
+	void (*enter)(void *context);
+	void (*leave)(void *context);
 	/* Adds the front end's members to /.status. */
 	void (*status)(void *context, struct ddb_json_out *json);
 	void *context;
@@ -43,6 +47,9 @@ struct map_options {
 /* `engine` is borrowed for the map's life. NULL: no memory. */
 struct map *map_new(struct ddb_engine *engine, const struct map_options *options);
 void map_free(struct map *map);
+/* Whether items that TTL removes are told of (`changed`). Not any more, when it returns; to be ended before
+ * the map and what its options lead to. Of one map of an engine. */
+void map_watch(struct map *map, bool watch);
 /* Forgets what has lasted long enough (empty partitions after ten minutes); about once in ten seconds. */
 void map_tick(struct map *map);
 
@@ -63,6 +70,7 @@ struct map_attr {
 	uint64_t size; /* bytes of the committed text */
 	int64_t mtime_ns;
 	uint64_t version; /* changes with the text; 0 for what has none */
+	int64_t expires; /* seconds since the epoch: the name is gone then, without being told of; 0: never */
 };
 
 /* ENOENT, also for names that are no key's; ENOTDIR; EIO for a damaged record. */

@@ -225,6 +225,7 @@ void map_attr_of_item(const struct map_place *place, const struct ddb_meta *meta
 		.size = meta->rendered[place->rendering],
 		.mtime_ns = meta->mtime_ns,
 		.version = meta->version,
+		.expires = meta->expires,
 	};
 }
 

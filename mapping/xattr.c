@@ -5,6 +5,7 @@
 #include "engine/utf8.h"
 #include "mapping/entry.h"
 #include "mapping/file.h"
+#include "mapping/ttl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +16,10 @@ typedef int get_value(struct map *map, struct ddb_arena *arena, const struct map
 	char ret[MAP_PATH_MAX], struct ddb_error *err);
 /* Does what the value says; EOPNOTSUPP where a file has no such attribute. */
 typedef int set_value(struct map *map, struct ddb_arena *arena, const struct map_place *place,
-	const char *value, size_t size, struct ddb_error *err);
+	const char *value, size_t size, int flags, struct ddb_error *err);
+/* ENODATA where there is none. */
+typedef int remove_value(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err);
 
 /* ---- user.size, user.item ---- */
 
@@ -91,9 +95,10 @@ static enum ddb_code run_update(struct map *map, struct ddb_arena *arena, const 
 
 /* The attribute is a file's that was found: an item that went meanwhile is not made anew. */
 static int set_update(struct map *map, struct ddb_arena *arena, const struct map_place *place,
-	const char *value, size_t size, struct ddb_error *err)
+	const char *value, size_t size, int flags, struct ddb_error *err)
 {
 	struct ddb_put_result result;
+	(void)flags;
 	if (place->kind != MAP_ITEM) {
 		bool entry = place->kind == MAP_ENTRY;
 		ddb_fail(err, entry ? DDB_ACCESS_DENIED : DDB_VALIDATION,
@@ -114,20 +119,22 @@ static int set_update(struct map *map, struct ddb_arena *arena, const struct map
 
 static const struct row {
 	const char *name;
-	bool family;    /* all names that begin so */
-	get_value *get; /* NULL: nobody has one */
-	set_value *set; /* NULL: `unset` */
-	int unset;      /* what setting it is answered with */
-	int remove;     /* and removing it */
-	bool quiet;     /* not worth a line in /.errors: tools try it on every file */
+	bool family;          /* all names that begin so */
+	get_value *get;       /* NULL: nobody has one */
+	set_value *set;       /* NULL: `unset` */
+	remove_value *remove; /* NULL: `kept` */
+	int unset;            /* what setting it is answered with */
+	int kept;             /* and removing it */
+	bool quiet;           /* not worth a line in /.errors: tools try it on every file */
 } rows[] = {
-	{"user.size", false, get_size, NULL, EACCES, EACCES, false},
-	{"user.item", false, get_item_path, NULL, EACCES, EACCES, false},
-	{"user.update", false, get_nothing, set_update, 0, EACCES, false},
-	{"system.posix_acl_", true, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
-	{"security.", true, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
-	{"user.", true, NULL, NULL, EOPNOTSUPP, ENODATA, false},
-	{"", true, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
+	{"user.ttl", false, map_ttl_get, map_ttl_set, map_ttl_remove, 0, 0, false},
+	{"user.size", false, get_size, NULL, NULL, EACCES, EACCES, false},
+	{"user.item", false, get_item_path, NULL, NULL, EACCES, EACCES, false},
+	{"user.update", false, get_nothing, set_update, NULL, 0, EACCES, false},
+	{"system.posix_acl_", true, NULL, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
+	{"security.", true, NULL, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
+	{"user.", true, NULL, NULL, NULL, EOPNOTSUPP, ENODATA, false},
+	{"", true, NULL, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
 };
 
 static const struct row *find(const char *name)
@@ -138,9 +145,8 @@ static const struct row *find(const char *name)
 	return row;
 }
 
-static int give(const char *text, char *value, size_t size, size_t *ret_length)
+static int give(const char *text, size_t length, char *value, size_t size, size_t *ret_length)
 {
-	size_t length = strlen(text);
 	if (size && length > size)
 		return ERANGE;
 	if (size)
@@ -151,7 +157,8 @@ static int give(const char *text, char *value, size_t size, size_t *ret_length)
 
 static bool is_answer(int number)
 {
-	return number == ENOENT || number == ENODATA || number == ENOTDIR || number == ENAMETOOLONG;
+	return number == ENOENT || number == ENODATA || number == ENOTDIR || number == ENAMETOOLONG ||
+	       number == EEXIST;
 }
 
 int map_getxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
@@ -169,7 +176,7 @@ int map_getxattr(struct map *map, const struct map_caller *caller, const char *p
 	if (!number)
 		number = row->get(map, &arena, &place, text, &err);
 	if (!number)
-		return give(text, value, size, ret_length);
+		return give(text, strlen(text), value, size, ret_length);
 	if (is_answer(number))
 		return number;
 	return map_refused(map, caller, path, "getxattr", number, &err);
@@ -187,7 +194,7 @@ static int refuse_change(struct map *map, const struct map_caller *caller, const
 }
 
 static int set(struct map *map, const struct map_caller *caller, const char *path, const struct row *row,
-	const char *value, size_t size)
+	const char *value, size_t size, int flags)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	MAP_PLACE_AUTO struct map_place place = {0};
@@ -195,31 +202,58 @@ static int set(struct map *map, const struct map_caller *caller, const char *pat
 	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
 	int number = map_resolve(map, &arena, path, &place, &err);
 	if (!number)
-		number = row->set(map, &arena, &place, value, size, &err);
+		number = row->set(map, &arena, &place, value, size, flags, &err);
 	return !number || is_answer(number) ? number
 					    : map_refused(map, caller, path, "setxattr", number, &err);
 }
 
-/* No attribute is of a kind that could be created or replaced: the flags do not matter. */
 int map_setxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
 	const char *value, size_t size, int flags)
 {
 	const struct row *row = find(name);
-	(void)flags;
 	if (map->options.read_only)
 		return EROFS;
 	if (row->set)
-		return set(map, caller, path, row, value, size);
+		return set(map, caller, path, row, value, size, flags);
 	return refuse_change(map, caller, path, row, name, "setxattr", row->unset);
 }
 
-/* Ours answer when they are asked for and are not listed. */
+/*
+ * Of ours only the expiry is listed, for it belongs to the file as its times do; the others answer when they
+ * are asked for.
+ */
 int map_listxattr(struct map *map, const struct map_caller *caller, const char *path, char *list, size_t size,
 	size_t *ret_length)
 {
-	(void)map, (void)caller, (void)path, (void)list, (void)size;
+	static const char name[] = "user.ttl";
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	MAP_PLACE_AUTO struct map_place place = {0};
+	struct ddb_error err;
+	char text[MAP_PATH_MAX];
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
 	*ret_length = 0;
-	return 0;
+	int number = map_resolve(map, &arena, path, &place, &err);
+	if (!number)
+		number = map_ttl_get(map, &arena, &place, text, &err);
+	if (!number)
+		return give(name, sizeof name, list, size, ret_length);
+	if (number == ENODATA || number == EOPNOTSUPP || is_answer(number))
+		return 0;
+	return map_refused(map, caller, path, "listxattr", number, &err);
+}
+
+static int remove_one(
+	struct map *map, const struct map_caller *caller, const char *path, const struct row *row)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	MAP_PLACE_AUTO struct map_place place = {0};
+	struct ddb_error err;
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
+	int number = map_resolve(map, &arena, path, &place, &err);
+	if (!number)
+		number = row->remove(map, &arena, &place, &err);
+	return !number || is_answer(number) ? number
+					    : map_refused(map, caller, path, "removexattr", number, &err);
 }
 
 int map_removexattr(struct map *map, const struct map_caller *caller, const char *path, const char *name)
@@ -227,5 +261,7 @@ int map_removexattr(struct map *map, const struct map_caller *caller, const char
 	const struct row *row = find(name);
 	if (map->options.read_only)
 		return EROFS;
-	return refuse_change(map, caller, path, row, name, "removexattr", row->remove);
+	if (row->remove)
+		return remove_one(map, caller, path, row);
+	return refuse_change(map, caller, path, row, name, "removexattr", row->kept);
 }

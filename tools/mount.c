@@ -160,6 +160,8 @@ static struct ddb_engine *open_engine(const struct mount *mount)
 		.sync = mount->options.sync,
 		.read_only = mount->options.read_only,
 		.scratch_max = mount->options.scratch,
+		.ttl_interval = mount->options.ttl_interval,
+		.hide_expired = mount->options.hide_expired,
 		.notice = say_notice,
 		.hooks = &map_rendering_hooks};
 	struct ddb_engine *engine, *traced;
@@ -198,6 +200,8 @@ static int serve(struct mount *mount, struct ddb_engine *engine)
 		.sync = mount->options.sync,
 		.mountpoint = mount->mountpoint,
 		.changed = fs_changed,
+		.enter = fs_enter,
+		.leave = fs_leave,
 		.status = fs_status,
 		.context = fs};
 	struct map *map = fs ? map_new(engine, &map_options) : NULL;

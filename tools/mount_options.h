@@ -14,8 +14,8 @@ struct mount_options {
 	uid_t uid;
 	gid_t gid;
 	mode_t umask;
-	bool allow_other, read_only, sync;
-	uint64_t nodes, scratch;
+	bool allow_other, read_only, sync, hide_expired;
+	uint64_t nodes, scratch, ttl_interval;
 	char kernel[1024]; /* generic options, for the kernel */
 };
 
