@@ -43,10 +43,13 @@ int import_run(const struct command *command, int argc, char **argv);
 int export_run(const struct command *command, int argc, char **argv);
 int api_run(const struct command *command, int argc, char **argv);
 int check_run(const struct command *command, int argc, char **argv);
+int rekey_run(const struct command *command, int argc, char **argv);
 
-extern const struct option_row mount_rows[], import_rows[], export_rows[], api_rows[], check_rows[];
+extern const struct option_row mount_rows[], import_rows[], export_rows[], api_rows[], check_rows[],
+	rekey_rows[];
 void mount_details(void);
 void api_details(void);
+void rekey_details(void);
 
 /* Whether a path is the root of a mounted dynamount. */
 bool is_mount(const char *path);
@@ -54,9 +57,13 @@ bool is_mount(const char *path);
 bool is_endpoint(const char *store);
 struct ddb_local_options;
 /*
- * ddb_local_open, but a store whose mount was taken away a moment ago is waited for: umount(8) does not wait
- * for the process that still closes it.
+ * Something to be done with a local store. One whose mount was taken away a moment ago is waited for:
+ * umount(8) does not wait for the process that still closes it.
  */
+typedef enum ddb_code store_attempt(const char *path, void *context, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code try_patiently(
+	const char *path, store_attempt *attempt, void *context, struct ddb_error *err);
+/* ddb_local_open, so. */
 DDB_MUST_CHECK enum ddb_code open_patiently(const char *path, const struct ddb_local_options *options,
 	struct ddb_engine **ret, struct ddb_error *err);
 /* Opens a local store for a tool; the error is printed. NULL: failed. */

@@ -16,6 +16,8 @@ const struct command commands[] = {
 		api_details, api_rows, api_run},
 	{"check", "STORE", "verify every record, key and count of an unmounted store", NULL, check_rows,
 		check_run},
+	{"rekey", "STORE", "change the master key of an unmounted store", rekey_details, rekey_rows,
+		rekey_run},
 };
 const size_t command_count = sizeof commands / sizeof *commands;
 

@@ -56,18 +56,40 @@ static bool is_passing(const char *message)
 	return mountpoint ? !is_mounted(mountpoint + strlen(mounted)) : !strstr(message, process);
 }
 
-enum ddb_code open_patiently(const char *path, const struct ddb_local_options *options,
-	struct ddb_engine **ret, struct ddb_error *err)
+enum ddb_code try_patiently(const char *path, store_attempt *attempt, void *context, struct ddb_error *err)
 {
 	const struct timespec pause = {.tv_nsec = 20 * 1000000};
 	enum ddb_code code;
 
 	for (int tries = 0;; tries++) {
-		code = ddb_local_open(path, options, ret, err);
+		code = attempt(path, context, err);
 		if (code != DDB_RESOURCE_IN_USE || tries == PATIENCE || !is_passing(err->message))
 			return code;
 		nanosleep(&pause, NULL);
 	}
+}
+
+struct opening {
+	const struct ddb_local_options *options;
+	struct ddb_engine *engine;
+};
+
+static enum ddb_code try_opening(const char *path, void *context, struct ddb_error *err)
+{
+	struct opening *opening = context;
+
+	return ddb_local_open(path, opening->options, &opening->engine, err);
+}
+
+enum ddb_code open_patiently(const char *path, const struct ddb_local_options *options,
+	struct ddb_engine **ret, struct ddb_error *err)
+{
+	struct opening opening = {options, NULL};
+	enum ddb_code code = try_patiently(path, try_opening, &opening, err);
+
+	if (!code)
+		*ret = opening.engine;
+	return code;
 }
 
 struct ddb_engine *open_store(const char *path, const char *keyfile, bool must_exist, bool read_only)

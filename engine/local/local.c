@@ -256,6 +256,7 @@ static void local_status(struct ddb_engine *base, struct ddb_json_out *json)
 	ddb_json_member_int(json, "format", STORE_FORMAT);
 	ddb_json_member_bool(json, "sync", engine->sync);
 	ddb_json_member_bool(json, "read_only", engine->read_only);
+	ddb_json_member_bool(json, "keys_locked", status.keys_locked);
 	write_totals(engine, json);
 	ddb_json_member_int(json, "commits", (int64_t)status.commits);
 	ddb_json_member_int(json, "synced_commits", (int64_t)status.synced_commits);

@@ -33,6 +33,19 @@ struct ddb_local_options {
 DDB_MUST_CHECK enum ddb_code ddb_local_open(const char *path, const struct ddb_local_options *options,
 	struct ddb_engine **ret, struct ddb_error *err);
 
+struct ddb_rekey_options {
+	const char *keyfile;     /* the present master key; NULL: STORE/master.key */
+	const char *new_keyfile; /* NULL: a new STORE/master.key is made */
+	bool make;               /* the file, which must not be there yet; else it is only read */
+};
+/*
+ * Another master key for a store that nobody else uses: the old one no longer opens it. Whenever it is
+ * interrupted, the store opens with the old one or the new one, and the file of that is there. Errors as
+ * ddb_local_open's; DDB_VALIDATION: the new key is the old one, or its file is there and must not be.
+ */
+DDB_MUST_CHECK enum ddb_code ddb_local_rekey(
+	const char *path, const struct ddb_rekey_options *options, struct ddb_error *err);
+
 struct ddb_check_options {
 	bool repair;
 	void (*report)(void *context, const char *line); /* one per finding */

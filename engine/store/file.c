@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,27 +58,50 @@ int store_file_write_at(int fd, const void *bytes, size_t length, off_t offset)
 	return 0;
 }
 
-static int write_new(int directory, const char *name, const void *bytes, size_t length)
+static int write_new(int directory, const char *name, int flags, const void *bytes, size_t length)
 {
-	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 	if (fd < 0)
 		return errno;
 	int rc = store_file_write_at(fd, bytes, length, 0);
 	if (!rc && fsync(fd))
 		rc = errno;
 	close(fd);
+	if (rc)
+		unlinkat(directory, name, 0);
 	return rc;
+}
+
+int store_file_sync_parent(int directory, const char *path)
+{
+	char *copy = strdup(path);
+	if (!copy)
+		return ENOMEM;
+	int parent = openat(directory, dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (parent < 0)
+		return errno == EACCES ? 0 : errno; /* then it was not made by us */
+	int rc = fsync(parent) ? errno : 0;
+	close(parent);
+	return rc;
+}
+
+int store_file_make(int directory, const char *path, const void *bytes, size_t length)
+{
+	int rc = write_new(directory, path, O_EXCL, bytes, length);
+	return rc ? rc : store_file_sync_parent(directory, path);
 }
 
 int store_file_replace(
 	int directory, const char *name, const char *temporary, const void *bytes, size_t length)
 {
-	int rc = write_new(directory, temporary, bytes, length);
-	if (rc) {
-		unlinkat(directory, temporary, 0);
-		return rc;
-	}
-	if (renameat(directory, temporary, directory, name))
+	int rc = write_new(directory, temporary, O_TRUNC, bytes, length);
+	return rc ? rc : store_file_rename(directory, temporary, name);
+}
+
+int store_file_rename(int directory, const char *from, const char *to)
+{
+	if (renameat(directory, from, directory, to))
 		return errno;
 	return fsync(directory) ? errno : 0;
 }

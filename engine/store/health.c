@@ -81,7 +81,7 @@ static bool is_there(struct store *store)
 	return named.st_dev == open.st_dev && named.st_ino == open.st_ino;
 }
 
-static void tell(struct store *store, const char *what)
+void store_health_tell(struct store *store, const char *what)
 {
 	struct store_health *health = &store->health;
 	char text[DDB_MESSAGE_MAX];
@@ -97,7 +97,7 @@ enum ddb_code store_health_look(struct store *store, struct ddb_error *err)
 	bool gone = !is_there(store);
 	health->looked_ms = now_ms();
 	if (atomic_exchange(&health->gone, gone) != gone)
-		tell(store, gone ? "is gone: writing is refused until it is back" : "is back");
+		store_health_tell(store, gone ? "is gone: writing is refused until it is back" : "is back");
 	if (!gone)
 		return DDB_OK;
 	return ddb_fail(err, DDB_INTERNAL, "store %.900s is gone", store->path);

@@ -208,12 +208,43 @@ void store_health_done(struct store_health *health);
 /* How it went; costs nothing while all is well. */
 void store_health_note(
 	struct store *store, enum store_health_kind kind, enum ddb_code code, const struct ddb_error *err);
+/* A line about the store for whoever runs it. */
+void store_health_tell(struct store *store, const char *what);
 /* The last error's message, or nothing. */
 void store_health_read(struct store *store, enum store_health_kind kind, char ret[DDB_MESSAGE_MAX]);
 /* DDB_INTERNAL when the data file is no longer in the store's directory. */
 DDB_MUST_CHECK enum ddb_code store_health_look(struct store *store, struct ddb_error *err);
 /* The same, looking only if that was not done just now. */
 DDB_MUST_CHECK enum ddb_code store_health_glance(struct store *store, struct ddb_error *err);
+
+/* ---- datakey.c: the sealed data key, in the tree `meta` ---- */
+
+struct store_datakey {
+	uint8_t sealed[STORE_SEALED_KEY_BYTES];
+	bool retired; /* the master key was changed: where the data file had what the key before had sealed */
+	bool own_retired; /* and master.key is of no use any more */
+	uint64_t retired_offset;
+	uint8_t retired_nonce[STORE_NONCE_BYTES];
+};
+
+/* 0, or an error of LMDB's or the system's. The caller has the writer, or nobody writes. */
+DDB_MUST_CHECK int store_datakey_read(struct store *store, struct store_datakey *ret);
+DDB_MUST_CHECK int store_datakey_write(struct store *store, const struct store_datakey *key);
+/* Where in the data file the current one lies; EIO when that cannot be told. */
+DDB_MUST_CHECK int store_datakey_place(struct store *store, uint64_t *ret);
+/* Overwrites what was retired, unless that was done. The next sync brings it to the disk. */
+DDB_MUST_CHECK int store_datakey_wipe(struct store *store, const struct store_datakey *key);
+
+/* ---- rekey.c ---- */
+
+/* Changes the master key of an open store. */
+DDB_MUST_CHECK enum ddb_code store_rekey_run(struct store *store, int directory,
+	const uint8_t master[STORE_SECRET_BYTES], const struct store_rekey *rekey, struct ddb_error *err);
+/*
+ * Ends a change that was cut short, or was just made: the state of now is durable. Until this has succeeded
+ * master.key.new may be the only key.
+ */
+DDB_MUST_CHECK enum ddb_code store_rekey_finish(struct store *store, int directory, struct ddb_error *err);
 
 /* ---- store.c ---- */
 

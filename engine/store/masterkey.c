@@ -1,10 +1,10 @@
 /*
- * Reads and makes the file of the master key. What passed through a buffer here is wiped before it is given
- * back.
+ * Reads and makes the file of the master key. The text passes through secret memory only.
  */
 #include "engine/store/masterkey.h"
 #include "engine/store/fault.h"
 #include "engine/store/file.h"
+#include "engine/store/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,37 +41,41 @@ static bool key_parse(const uint8_t *text, size_t length, uint8_t ret[STORE_SECR
 	return true;
 }
 
+static enum ddb_code fail_reading(struct ddb_error *err, const char *path, int rc)
+{
+	return ddb_fail(err, DDB_ACCESS_DENIED, "the master key %s cannot be read: %s", path, strerror(rc));
+}
+
 enum ddb_code store_masterkey_read(
 	int directory, const char *path, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err)
 {
+	STORE_SECRET_AUTO uint8_t *text = store_secret_new(FILE_MAX + 1, NULL);
+	if (!text)
+		return ddb_fail_memory(err);
 	int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return ddb_fail(err, DDB_ACCESS_DENIED, "the master key %s cannot be read: %s", path,
-			strerror(errno));
-	uint8_t text[FILE_MAX + 1];
-	ssize_t length = store_file_read(fd, text, sizeof text);
+		return fail_reading(err, path, errno);
+	ssize_t length = store_file_read(fd, text, FILE_MAX + 1);
 	int failure = errno;
 	close(fd);
-	enum ddb_code code = DDB_OK;
 	if (length < 0)
-		code = ddb_fail(err, DDB_ACCESS_DENIED, "the master key %s cannot be read: %s", path,
-			strerror(failure));
-	else if (length > FILE_MAX || !key_parse(text, (size_t)length, ret))
-		code = ddb_fail(err, DDB_ACCESS_DENIED,
+		return fail_reading(err, path, failure);
+	if (length > FILE_MAX || !key_parse(text, (size_t)length, ret))
+		return ddb_fail(err, DDB_ACCESS_DENIED,
 			"the master key %s is neither %d hexadecimal digits nor %d bytes", path, HEX_DIGITS,
 			STORE_SECRET_BYTES);
-	sodium_memzero(text, sizeof text);
-	return code;
+	return DDB_OK;
 }
 
-enum ddb_code store_masterkey_make(int directory, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err)
+enum ddb_code store_masterkey_make(
+	int directory, const char *path, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err)
 {
-	char text[HEX_DIGITS + 2];
+	STORE_SECRET_AUTO char *text = store_secret_new(HEX_DIGITS + 2, NULL);
+	if (!text)
+		return ddb_fail_memory(err);
 	randombytes_buf(ret, STORE_SECRET_BYTES);
-	sodium_bin2hex(text, sizeof text, ret, STORE_SECRET_BYTES);
+	sodium_bin2hex(text, HEX_DIGITS + 2, ret, STORE_SECRET_BYTES);
 	text[HEX_DIGITS] = '\n';
-	int rc = store_file_replace(
-		directory, STORE_MASTERKEY_NAME, STORE_MASTERKEY_NEW, text, HEX_DIGITS + 1);
-	sodium_memzero(text, sizeof text);
+	int rc = store_file_make(directory, path, text, HEX_DIGITS + 1);
 	return rc ? store_fault(err, rc, "the master key cannot be written") : DDB_OK;
 }

@@ -4,6 +4,7 @@
  * for that.
  */
 #include "engine/store/seal.h"
+#include "engine/store/secret.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -19,6 +20,7 @@ struct store_keys {
 	uint8_t seal[STORE_SECRET_BYTES];
 	uint8_t pointer[STORE_SECRET_BYTES];
 	uint8_t hash[STORE_SECRET_BYTES];
+	bool locked;
 };
 
 static const char kdf_context[crypto_kdf_CONTEXTBYTES] = "dynamnt1";
@@ -31,52 +33,102 @@ enum ddb_code store_seal_init(struct ddb_error *err)
 	return DDB_OK;
 }
 
+/* Of what libsodium leaves on the stack: hashing copies its key, for one. */
+static void wipe_stack(void)
+{
+	enum { USED = 16 << 10 };
+	sodium_stackzero(USED);
+}
+
 static enum ddb_code keys_derive(
 	const uint8_t data_key[STORE_SECRET_BYTES], struct store_keys **ret, struct ddb_error *err)
 {
-	struct store_keys *keys = sodium_malloc(sizeof *keys);
+	bool locked;
+	struct store_keys *keys = store_secret_new(sizeof *keys, &locked);
 	if (!keys)
 		return ddb_fail_memory(err);
 	crypto_kdf_derive_from_key(keys->seal, sizeof keys->seal, 1, kdf_context, data_key);
 	crypto_kdf_derive_from_key(keys->pointer, sizeof keys->pointer, 2, kdf_context, data_key);
 	crypto_kdf_derive_from_key(keys->hash, sizeof keys->hash, 3, kdf_context, data_key);
+	keys->locked = locked;
 	sodium_mprotect_readonly(keys);
 	*ret = keys;
 	return DDB_OK;
 }
 
+static void data_key_seal(const uint8_t master[STORE_SECRET_BYTES],
+	const uint8_t data_key[STORE_SECRET_BYTES], uint8_t ret[STORE_SEALED_KEY_BYTES])
+{
+	randombytes_buf(ret, STORE_NONCE_BYTES);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(ret + STORE_NONCE_BYTES, NULL, data_key,
+		STORE_SECRET_BYTES, (const uint8_t *)data_key_bound, sizeof data_key_bound, NULL, ret,
+		master);
+}
+
+static bool data_key_open(
+	const uint8_t master[STORE_SECRET_BYTES], const uint8_t sealed[STORE_SEALED_KEY_BYTES], uint8_t *ret)
+{
+	return !crypto_aead_xchacha20poly1305_ietf_decrypt(ret, NULL, NULL, sealed + STORE_NONCE_BYTES,
+		STORE_SEALED_KEY_BYTES - STORE_NONCE_BYTES, (const uint8_t *)data_key_bound,
+		sizeof data_key_bound, sealed, master);
+}
+
 enum ddb_code store_keys_make(const uint8_t master[STORE_SECRET_BYTES],
 	uint8_t ret_sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err)
 {
-	uint8_t data_key[STORE_SECRET_BYTES];
-	randombytes_buf(data_key, sizeof data_key);
+	STORE_SECRET_AUTO uint8_t *data_key = store_secret_new(STORE_SECRET_BYTES, NULL);
+	if (!data_key)
+		return ddb_fail_memory(err);
+	randombytes_buf(data_key, STORE_SECRET_BYTES);
 	enum ddb_code code = keys_derive(data_key, ret, err);
-	if (!code) {
-		randombytes_buf(ret_sealed, STORE_NONCE_BYTES);
-		crypto_aead_xchacha20poly1305_ietf_encrypt(ret_sealed + STORE_NONCE_BYTES, NULL, data_key,
-			sizeof data_key, (const uint8_t *)data_key_bound, sizeof data_key_bound, NULL,
-			ret_sealed, master);
-	}
-	sodium_memzero(data_key, sizeof data_key);
+	if (!code)
+		data_key_seal(master, data_key, ret_sealed);
+	wipe_stack();
 	return code;
 }
 
 enum ddb_code store_keys_open(const uint8_t master[STORE_SECRET_BYTES],
 	const uint8_t sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err)
 {
-	uint8_t data_key[STORE_SECRET_BYTES];
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(data_key, NULL, NULL, sealed + STORE_NONCE_BYTES,
-		    STORE_SEALED_KEY_BYTES - STORE_NONCE_BYTES, (const uint8_t *)data_key_bound,
-		    sizeof data_key_bound, sealed, master))
+	STORE_SECRET_AUTO uint8_t *data_key = store_secret_new(STORE_SECRET_BYTES, NULL);
+	if (!data_key)
+		return ddb_fail_memory(err);
+	if (!data_key_open(master, sealed, data_key))
 		return ddb_fail(err, DDB_ACCESS_DENIED, "the master key is not this store's");
 	enum ddb_code code = keys_derive(data_key, ret, err);
-	sodium_memzero(data_key, sizeof data_key);
+	wipe_stack();
 	return code;
 }
 
 void store_keys_free(struct store_keys *keys)
 {
-	sodium_free(keys);
+	store_secret_free(keys);
+}
+
+bool store_keys_locked(const struct store_keys *keys)
+{
+	return keys->locked;
+}
+
+bool store_keys_fit(const uint8_t master[STORE_SECRET_BYTES], const uint8_t sealed[STORE_SEALED_KEY_BYTES])
+{
+	bool fits = data_key_open(master, sealed, NULL);
+	wipe_stack();
+	return fits;
+}
+
+enum ddb_code store_keys_reseal(const uint8_t master[STORE_SECRET_BYTES],
+	const uint8_t sealed[STORE_SEALED_KEY_BYTES], const uint8_t new_master[STORE_SECRET_BYTES],
+	uint8_t ret_sealed[STORE_SEALED_KEY_BYTES], struct ddb_error *err)
+{
+	STORE_SECRET_AUTO uint8_t *data_key = store_secret_new(STORE_SECRET_BYTES, NULL);
+	if (!data_key)
+		return ddb_fail_memory(err);
+	if (!data_key_open(master, sealed, data_key))
+		return ddb_fail(err, DDB_ACCESS_DENIED, "the master key is not this store's");
+	data_key_seal(new_master, data_key, ret_sealed);
+	wipe_stack();
+	return DDB_OK;
 }
 
 size_t store_seal_size(size_t head_length, size_t body_length)

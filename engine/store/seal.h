@@ -22,7 +22,7 @@ enum {
 	STORE_SEALED_KEY_BYTES = STORE_NONCE_BYTES + STORE_SECRET_BYTES + STORE_TAG_BYTES,
 };
 
-struct store_keys; /* in locked memory */
+struct store_keys; /* in secret memory */
 
 /* Must come before anything else here. */
 DDB_MUST_CHECK enum ddb_code store_seal_init(struct ddb_error *err);
@@ -34,6 +34,14 @@ DDB_MUST_CHECK enum ddb_code store_keys_make(const uint8_t master[STORE_SECRET_B
 DDB_MUST_CHECK enum ddb_code store_keys_open(const uint8_t master[STORE_SECRET_BYTES],
 	const uint8_t sealed[STORE_SEALED_KEY_BYTES], struct store_keys **ret, struct ddb_error *err);
 void store_keys_free(struct store_keys *keys); /* wipes; NULL is fine */
+/* Whether they stay out of the swap. */
+bool store_keys_locked(const struct store_keys *keys);
+/* Whether the data key was sealed by this master key. */
+bool store_keys_fit(const uint8_t master[STORE_SECRET_BYTES], const uint8_t sealed[STORE_SEALED_KEY_BYTES]);
+/* Seals the data key anew, by another master key. DDB_ACCESS_DENIED when `master` is not its own. */
+DDB_MUST_CHECK enum ddb_code store_keys_reseal(const uint8_t master[STORE_SECRET_BYTES],
+	const uint8_t sealed[STORE_SEALED_KEY_BYTES], const uint8_t new_master[STORE_SECRET_BYTES],
+	uint8_t ret_sealed[STORE_SEALED_KEY_BYTES], struct ddb_error *err);
 
 size_t store_seal_size(size_t head_length, size_t body_length);
 /* `ret` has store_seal_size bytes. The key has at most STORE_KEY_MAX. */

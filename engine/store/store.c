@@ -10,11 +10,11 @@
 #include "engine/store/layout.h"
 #include "engine/store/masterkey.h"
 #include "engine/store/owner.h"
+#include "engine/store/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char data_key_name[] = "key";
 static const char doing_make[] = "the store cannot be made";
 
 /* ---- The directory ---- */
@@ -33,7 +32,7 @@ struct opening { /* what is only needed until the store is open */
 	const struct store_options *options;
 	const char *boot_id;
 	int directory;
-	uint8_t *master; /* in locked memory */
+	uint8_t *master; /* secret memory */
 };
 
 static enum ddb_code fail_path(struct ddb_error *err, int rc, const char *doing, const char *path)
@@ -43,21 +42,6 @@ static enum ddb_code fail_path(struct ddb_error *err, int rc, const char *doing,
 	return store_fault(err, rc, text);
 }
 
-/* Makes a directory's entry durable, which is its parent's matter. */
-static int sync_parent(const char *path)
-{
-	char *copy = strdup(path);
-	if (!copy)
-		return ENOMEM;
-	int parent = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
-	if (parent < 0)
-		return errno == EACCES ? 0 : errno; /* then it was not made by us */
-	int rc = fsync(parent) ? errno : 0;
-	close(parent);
-	return rc;
-}
-
 static enum ddb_code make_directory(const char *path, struct ddb_error *err)
 {
 	if (mkdir(path, 0700) && errno != EEXIST)
@@ -65,7 +49,7 @@ static enum ddb_code make_directory(const char *path, struct ddb_error *err)
 			       ? ddb_fail(err, DDB_VALIDATION, "store %s cannot be made: %s", path,
 					 strerror(errno))
 			       : fail_path(err, errno, "cannot make store", path);
-	int rc = sync_parent(path);
+	int rc = store_file_sync_parent(AT_FDCWD, path);
 	return rc ? fail_path(err, rc, "cannot make store", path) : DDB_OK;
 }
 
@@ -103,59 +87,36 @@ static enum ddb_code open_data(
 	return DDB_OK;
 }
 
-/* ---- The data key ---- */
-
-static int write_data_key(struct store *store, uint8_t sealed[STORE_SEALED_KEY_BYTES])
-{
-	MDB_txn *txn;
-	MDB_val name = {sizeof data_key_name - 1, (void *)(uintptr_t)data_key_name};
-	MDB_val value = {STORE_SEALED_KEY_BYTES, sealed};
-	int rc = mdb_txn_begin(store->environment.mdb, NULL, 0, &txn);
-	if (rc)
-		return rc;
-	rc = mdb_put(txn, store->environment.meta, &name, &value, 0);
-	if (!rc)
-		return store_environment_failure(&store->environment, mdb_txn_commit(txn));
-	mdb_txn_abort(txn);
-	return rc;
-}
+/* ---- Keys ---- */
 
 static enum ddb_code make_data_key(struct store *store, const struct opening *opening, struct ddb_error *err)
 {
-	uint8_t sealed[STORE_SEALED_KEY_BYTES];
-	enum ddb_code code = store_keys_make(opening->master, sealed, &store->keys, err);
+	struct store_datakey key = {.retired = false};
+	enum ddb_code code = store_keys_make(opening->master, key.sealed, &store->keys, err);
 	if (code)
 		return code;
-	int rc = write_data_key(store, sealed);
+	int rc = store_datakey_write(store, &key);
 	return rc ? store_fault(err, rc, doing_make) : DDB_OK;
 }
 
-static int read_data_key(struct store *store, uint8_t ret[STORE_SEALED_KEY_BYTES])
+/* A change of the master key that was cut short may have left the new one beside the old. */
+static bool is_new_master(const struct opening *opening, const struct store_datakey *key)
 {
-	MDB_txn *txn;
-	MDB_val name = {sizeof data_key_name - 1, (void *)(uintptr_t)data_key_name}, value;
-	int rc = mdb_txn_begin(store->environment.mdb, NULL, MDB_RDONLY, &txn);
-	if (rc)
-		return rc;
-	rc = mdb_get(txn, store->environment.meta, &name, &value);
-	if (!rc && value.mv_size != STORE_SEALED_KEY_BYTES)
-		rc = MDB_CORRUPTED;
-	if (!rc)
-		memcpy(ret, value.mv_data, STORE_SEALED_KEY_BYTES);
-	mdb_txn_abort(txn);
-	return rc;
+	return !opening->options->keyfile &&
+	       !store_masterkey_read(opening->directory, STORE_MASTERKEY_NEW, opening->master, NULL) &&
+	       store_keys_fit(opening->master, key->sealed);
 }
 
 static enum ddb_code open_data_key(struct store *store, const struct opening *opening, struct ddb_error *err)
 {
-	uint8_t sealed[STORE_SEALED_KEY_BYTES];
-	int rc = read_data_key(store, sealed);
+	struct store_datakey key;
+	int rc = store_datakey_read(store, &key);
 	if (rc)
 		return store_fault(err, rc, "the store's data key cannot be read");
-	enum ddb_code code = store_keys_open(opening->master, sealed, &store->keys, err);
-	if (code == DDB_ACCESS_DENIED)
-		return ddb_fail(err, code, "the master key is not that of store %s", opening->path);
-	return code;
+	if (!store_keys_fit(opening->master, key.sealed) && !is_new_master(opening, &key))
+		return ddb_fail(
+			err, DDB_ACCESS_DENIED, "the master key is not that of store %s", opening->path);
+	return store_keys_open(opening->master, key.sealed, &store->keys, err);
 }
 
 /* ---- Making and opening ---- */
@@ -167,11 +128,15 @@ static enum ddb_code find_master(
 	const char *keyfile = opening->options->keyfile;
 	if (keyfile)
 		return store_masterkey_read(AT_FDCWD, keyfile, opening->master, err);
-	if (layout == STORE_MADE)
+	bool own = !faccessat(opening->directory, STORE_MASTERKEY_NAME, F_OK, 0);
+	if (layout == STORE_MADE && !own && !faccessat(opening->directory, STORE_MASTERKEY_NEW, F_OK, 0))
+		return store_masterkey_read(opening->directory, STORE_MASTERKEY_NEW, opening->master, err);
+	if (layout == STORE_MADE || own)
 		return store_masterkey_read(opening->directory, STORE_MASTERKEY_NAME, opening->master, err);
-	if (layout == STORE_HALF && !faccessat(opening->directory, STORE_MASTERKEY_NAME, F_OK, 0))
-		return store_masterkey_read(opening->directory, STORE_MASTERKEY_NAME, opening->master, err);
-	return store_masterkey_make(opening->directory, opening->master, err);
+	enum ddb_code code =
+		store_masterkey_make(opening->directory, STORE_MASTERKEY_NEW, opening->master, err);
+	int rc = code ? 0 : store_file_rename(opening->directory, STORE_MASTERKEY_NEW, STORE_MASTERKEY_NAME);
+	return rc ? store_fault(err, rc, doing_make) : code;
 }
 
 static enum ddb_code make(
@@ -210,7 +175,15 @@ static enum ddb_code open_made(struct store *store, const struct opening *openin
 		code = store_environment_open(&store->environment, opening->path, store->read_only, err);
 	if (!code)
 		code = open_data_key(store, opening, err);
-	return code || store->read_only ? code : store_sync_start(store, err);
+	if (code || store->read_only)
+		return code;
+	code = store_sync_start(store, err);
+	if (!code && opening->options->rekey)
+		return store_rekey_run(
+			store, opening->directory, opening->master, opening->options->rekey, err);
+	if (!code && store_rekey_finish(store, opening->directory, NULL))
+		return DDB_OK; /* which the next opening will try again */
+	return code;
 }
 
 static enum ddb_code take_directory(struct store *store, struct opening *opening, struct ddb_error *err)
@@ -272,9 +245,9 @@ enum ddb_code store_open_in_boot(const char *path, const struct store_options *o
 	if (code)
 		return code;
 	struct store *store = calloc(1, sizeof *store);
-	opening.master = sodium_malloc(STORE_SECRET_BYTES);
+	opening.master = store_secret_new(STORE_SECRET_BYTES, NULL);
 	if (!store || !opening.master) {
-		sodium_free(opening.master);
+		store_secret_free(opening.master);
 		free(store);
 		return ddb_fail_memory(err);
 	}
@@ -285,13 +258,16 @@ enum ddb_code store_open_in_boot(const char *path, const struct store_options *o
 	store_reserve_init(&store->reserve);
 	store_health_init(&store->health, options);
 	code = open_stages(store, &opening, err);
-	sodium_free(opening.master);
+	store_secret_free(opening.master);
 	if (opening.directory >= 0)
 		close(opening.directory);
 	if (code) {
 		store_free(store, false);
 		return code;
 	}
+	if (!store_keys_locked(store->keys))
+		store_health_tell(
+			store, "cannot lock memory for its keys (RLIMIT_MEMLOCK): they may be swapped out");
 	*ret = store;
 	return DDB_OK;
 }
@@ -408,6 +384,7 @@ void store_status(struct store *store, struct store_status *ret)
 	ret->commits = store->writer.commits;
 	ret->jobs = store->writer.jobs;
 	ret->synced_commits = store_sync_count(store);
+	ret->keys_locked = store_keys_locked(store->keys);
 	store_health_read(store, STORE_WRITING, ret->write_error);
 	store_health_read(store, STORE_SYNCING, ret->sync_error);
 	if (!fstat(store->data, &file))

@@ -26,12 +26,20 @@ enum {
 
 struct store;
 
+/* Another master key for the store that is opened. */
+struct store_rekey {
+	const char *keyfile; /* the new one; NULL: a new STORE/master.key is made */
+	bool make;           /* the file, which must not be there yet */
+};
+
 struct store_options {
 	const char *keyfile;
 	const char *mountpoint;
 	bool sync;
 	bool read_only;
 	bool must_exist;
+	const struct store_rekey *rekey; /* or NULL; with must_exist. After a failure the key is either one,
+					    and both files are there. */
 	void (*notice)(void *context, const char *text); /* the store is gone, or back; any thread; or NULL */
 	void *notice_context;
 };
@@ -128,6 +136,7 @@ struct store_status {
 	uint64_t file_bytes;                    /* of the data file */
 	uint64_t pages_free;                    /* reusable */
 	uint32_t page_bytes, readers;
+	bool keys_locked; /* the keys stay out of the swap */
 	/* Why the last commit, or the last sync, has failed; empty: it has not. */
 	char write_error[DDB_MESSAGE_MAX], sync_error[DDB_MESSAGE_MAX];
 };

@@ -2,7 +2,7 @@
 . "$TESTS/lib.sh" || exit 1
 
 manual=$TESTS/../../docs/dynamount.1
-commands="mount import export api check"
+commands="mount import export api check rekey"
 
 # try ARGUMENT…: $status, $work/out, $work/err
 try() {
@@ -85,6 +85,11 @@ ends_usage "export without a table" export "$store"
 ends_usage "a format" export "$store" Users --format xml
 ends_usage "check without a store" check
 ends_usage "check of two" check "$store" "$store"
+ends_usage "rekey without a store" rekey
+ends_usage "rekey of two" rekey "$store" "$store"
+ends_usage "a key to be made nowhere" rekey "$store" --make
+ends_usage "a key in two places" rekey "$store" --in-store --new-keyfile "$work/new"
+ends_usage "a key in no place" rekey "$store" --keyfile "$work/old"
 for command in $commands; do
   ends "$command: an unknown option" 2 "$command" --nonsense "$store" "$mnt" x
   says "$command: an unknown option" nonsense
@@ -115,7 +120,7 @@ ends "a store without a name" 1 "" "$mnt"
 ends "a store that is a file" 1 "$work/file" "$mnt"
 ends "an endpoint" 1 https://localhost "$mnt"
 check "nothing came to be" test ! -e "$store" -a -z "$(ls -A "$mnt")"
-for command in "export $store Users" "check $store" "import $store Users -"; do
+for command in "export $store Users" "check $store" "rekey $store" "import $store Users -"; do
   # shellcheck disable=SC2086
   ends "no store for ${command%% *}" 1 $command
   says "no store for ${command%% *}" "no store"

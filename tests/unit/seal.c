@@ -244,7 +244,7 @@ static void test_master_key_file(void **state)
 
 	int directory = open(dir.root, O_RDONLY | O_DIRECTORY);
 	struct stat status;
-	assert_int_equal(store_masterkey_make(directory, one, NULL), DDB_OK);
+	assert_int_equal(store_masterkey_make(directory, STORE_MASTERKEY_NAME, one, NULL), DDB_OK);
 	assert_int_equal(store_masterkey_read(directory, STORE_MASTERKEY_NAME, two, NULL), DDB_OK);
 	assert_memory_equal(one, two, sizeof one);
 	assert_int_equal(fstatat(directory, STORE_MASTERKEY_NAME, &status, 0), 0);
