@@ -322,12 +322,27 @@ static void run_lanes(const struct recording *recording)
 		pthread_join(threads[i], NULL);
 }
 
+/* A key file that is not there is made, as the recording has to know it. */
+static void change_key(const char *store, const char *keyfile, const char *new_keyfile)
+{
+	struct ddb_error error = {0};
+	const struct ddb_rekey_options options = {.keyfile = keyfile,
+		.new_keyfile = new_keyfile,
+		.make = new_keyfile && access(new_keyfile, F_OK)};
+	must("rekey", ddb_local_rekey(store, &options, &error), &error);
+}
+
+static const char *optional(int argc, char **argv, int number)
+{
+	return argc > number && *argv[number] ? argv[number] : NULL;
+}
+
 int main(int argc, char **argv)
 {
 	struct recording recording;
 	struct ddb_error error = {0};
-	if (argc != 7)
-		errx(2, "usage: engine_load STORE LOG BOOT STEPS SYNC END");
+	if (argc < 7 || argc > 9)
+		errx(2, "usage: engine_load STORE LOG BOOT STEPS SYNC END [KEYFILE [NEW-KEYFILE]]");
 	recording_read(&recording, argv[2]);
 	log_file = open(argv[2], O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (log_file < 0)
@@ -335,11 +350,15 @@ int main(int argc, char **argv)
 	boot_set(argv[3]);
 	steps = (unsigned)strtoul(argv[4], NULL, 10);
 	sync_every = (unsigned)strtoul(argv[5], NULL, 10);
-	struct ddb_local_options options = {.hooks = &map_rendering_hooks, .sync = sync_every == 1};
+	const char *keyfile = optional(argc, argv, 7);
+	struct ddb_local_options options = {
+		.keyfile = keyfile, .hooks = &map_rendering_hooks, .sync = sync_every == 1};
 	must("open", ddb_local_open(argv[1], &options, &engine, &error), &error);
 	run_lanes(&recording);
 	if (!strcmp(argv[6], "die"))
 		_exit(0);
 	engine->ops->close(engine);
+	if (!strcmp(argv[6], "rekey"))
+		change_key(argv[1], keyfile, optional(argc, argv, 8));
 	return 0;
 }

@@ -101,11 +101,23 @@ static bool check(struct ddb_engine *engine)
 	return !result.problems;
 }
 
+/* With the key that is in the store, or the one beside it: with what a power loss has left. */
+static enum ddb_code open_with_a_key(struct ddb_engine **ret, struct ddb_error *error)
+{
+	char keyfile[PATH_SIZE + 16];
+	struct ddb_local_options options = {.hooks = &map_rendering_hooks};
+	snprintf(keyfile, sizeof keyfile, "%s/key", replay.root);
+	enum ddb_code code = ddb_local_open(replay.store, &options, ret, error);
+	if (code != DDB_ACCESS_DENIED || access(keyfile, F_OK))
+		return code;
+	options.keyfile = keyfile;
+	return ddb_local_open(replay.store, &options, ret, error);
+}
+
 static bool open_store(struct ddb_engine **ret, struct map **ret_map)
 {
-	struct ddb_local_options options = {.hooks = &map_rendering_hooks};
 	struct ddb_error error;
-	if (ddb_local_open(replay.store, &options, ret, &error)) {
+	if (open_with_a_key(ret, &error)) {
 		printf("the store does not open: %s\n", error.message);
 		return false;
 	}
