@@ -33,7 +33,7 @@ enum ddb_code store_seal_init(struct ddb_error *err)
 	return DDB_OK;
 }
 
-/* Of what libsodium leaves on the stack: hashing copies its key, for one. */
+/* Of what libsodium may leave on the stack: not all that copies a key there wipes it on every processor. */
 static void wipe_stack(void)
 {
 	enum { USED = 16 << 10 };
