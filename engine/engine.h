@@ -10,6 +10,7 @@
 #define DDB_ENGINE_H
 
 #include "engine/arena.h"
+#include "engine/buffer.h"
 #include "engine/definition.h"
 #include "engine/error.h"
 #include "engine/expr/changes.h"
@@ -390,7 +391,6 @@ enum {
 	DDB_TRANSACT_BYTES_MAX = 4 << 20, /* of the request */
 	DDB_TOKEN_MAX = 36,               /* bytes */
 	DDB_TOKEN_SECONDS = 600,
-	DDB_DIGEST_BYTES = 32,
 };
 
 /* Why an action stood in the way, by its position. */
@@ -405,6 +405,10 @@ struct ddb_reason {
 };
 /* "ConditionalCheckFailed", "TransactionConflict", "ValidationError", … "None". */
 const char *ddb_reason_name(enum ddb_code code);
+/* The service's message, which lists them all; and the error with as much of it as it has room for. */
+enum { DDB_REASONS_MESSAGE_MAX = 1 << 20 };
+void ddb_reasons_message(const struct ddb_reason *reasons, size_t count, struct ddb_buffer *out);
+enum ddb_code ddb_reasons_fail(const struct ddb_reason *reasons, size_t count, struct ddb_error *err);
 
 enum ddb_transact_kind {
 	DDB_TRANSACT_PUT,
@@ -423,10 +427,11 @@ struct ddb_transact_action {
 struct ddb_transact_write {
 	size_t count;
 	const struct ddb_transact_action *actions;
-	/* NULL: none. The same request, as the digest tells, succeeds again without effect for ten minutes;
+	/* NULL: none. The same request, as its identity tells, succeeds again without effect for ten minutes;
 	 * another one is DDB_IDEMPOTENT_MISMATCH. */
 	const char *token;
-	uint8_t digest[DDB_DIGEST_BYTES];
+	const void *identity; /* bytes that equal requests have in common, and others do not */
+	size_t identity_length;
 };
 struct ddb_transact_result {
 	/* With DDB_TRANSACTION_CANCELED: as many as there are actions. */

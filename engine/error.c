@@ -18,6 +18,11 @@
 	{                                                                                                    \
 		name, status, "com.amazon.coral.service#", "Message"                                         \
 	}
+/* Some of the service's errors spell the member otherwise. */
+#define DYNAMODB_CAPITAL(name, status)                                                                       \
+	{                                                                                                    \
+		name, status, "com.amazonaws.dynamodb.v20120810#", "Message"                                 \
+	}
 #define VALIDATION                                                                                           \
 	{                                                                                                    \
 		"ValidationException", 400, "com.amazon.coral.validate#", "message"                          \
@@ -31,7 +36,7 @@ static const struct ddb_error_row rows[DDB_CODES] = {
 	[DDB_ITEM_TOO_LARGE] = VALIDATION,
 	[DDB_SERIALIZATION] = SERVICE("SerializationException", 400),
 	[DDB_CONDITIONAL_CHECK_FAILED] = DYNAMODB("ConditionalCheckFailedException", 400),
-	[DDB_TRANSACTION_CANCELED] = DYNAMODB("TransactionCanceledException", 400),
+	[DDB_TRANSACTION_CANCELED] = DYNAMODB_CAPITAL("TransactionCanceledException", 400),
 	[DDB_TRANSACTION_CONFLICT] = DYNAMODB("TransactionConflictException", 400),
 	[DDB_RESOURCE_IN_USE] = DYNAMODB("ResourceInUseException", 400),
 	[DDB_RESOURCE_NOT_FOUND] = DYNAMODB("ResourceNotFoundException", 400),
@@ -43,7 +48,7 @@ static const struct ddb_error_row rows[DDB_CODES] = {
 	[DDB_ITEM_COLLECTION_TOO_LARGE] = DYNAMODB("ItemCollectionSizeLimitExceededException", 400),
 	[DDB_UNKNOWN_OPERATION] = SERVICE("UnknownOperationException", 400),
 	[DDB_REQUEST_TOO_LARGE] = SERVICE("RequestEntityTooLargeException", 413),
-	[DDB_IDEMPOTENT_MISMATCH] = DYNAMODB("IdempotentParameterMismatchException", 400),
+	[DDB_IDEMPOTENT_MISMATCH] = DYNAMODB_CAPITAL("IdempotentParameterMismatchException", 400),
 	[DDB_EXPIRED_ITERATOR] = DYNAMODB("ExpiredIteratorException", 400),
 	[DDB_TRIMMED_DATA] = DYNAMODB("TrimmedDataAccessException", 400),
 	[DDB_INTERNAL] = INTERNAL_SERVER_ERROR,

@@ -6,6 +6,7 @@
 
 #include "engine/jsonout.h"
 #include "engine/local/keys.h"
+#include "engine/local/view.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -307,6 +308,11 @@ static const struct ddb_engine_ops local_ops = {
 	.read_stream = local_read_stream,
 	.watch_streams = local_watch_streams,
 	.watch_expired = local_watch_expired,
+	.transact_write = local_transact_write,
+	.transact_get = local_transact_get,
+	.open_view = local_open_view,
+	.view_status = local_view_status,
+	.end_view = local_end_view,
 	.sync = local_sync,
 	.status = local_status,
 };

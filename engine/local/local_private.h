@@ -24,6 +24,8 @@ enum {
 	LOCAL_DEFAULT_MODE = 0644,  /* of a scratch file that was an item */
 };
 
+struct local_view;
+
 struct local_engine {
 	struct ddb_engine base; /* first */
 	struct store *store;
@@ -42,6 +44,7 @@ struct local_engine {
 	int64_t (*clock)(void); /* NULL: local_now; tests have their own */
 	/* Under the writer: what the running job was given. */
 	uint64_t job_number, job_versions;
+	struct local_view *view; /* what this engine is one of (view.h); or NULL */
 };
 
 static inline struct local_engine *local_of(struct ddb_engine *engine)
@@ -186,6 +189,11 @@ enum ddb_code local_scratch_set(
 enum ddb_code local_scratch_remove(struct ddb_engine *, const struct ddb_scratch_name *, struct ddb_error *);
 enum ddb_code local_scratch_rename(struct ddb_engine *, const struct ddb_scratch_name *,
 	const struct ddb_scratch_name *, bool, struct ddb_error *);
+enum ddb_code local_transact_write(struct ddb_engine *, struct ddb_arena *, const struct ddb_transact_write *,
+	struct ddb_transact_result *, struct ddb_error *);
+enum ddb_code local_transact_get(struct ddb_engine *, struct ddb_arena *, const struct ddb_transact_get *,
+	size_t, struct ddb_transact_get_result *, struct ddb_error *);
+
 enum ddb_code local_scratch_list(struct ddb_engine *, struct ddb_arena *,
 	const uint8_t[DDB_DIRECTORY_ID_BYTES], const char *, uint32_t, struct ddb_scratch_page *,
 	struct ddb_error *);

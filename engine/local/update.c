@@ -2,20 +2,13 @@
  * UpdateItem: what an item becomes by an expression's changes. A missing item begins as its key alone, after
  * the condition has been asked; changes that only remove leave it missing.
  */
-#include "engine/local/writing.h"
+#include "engine/local/update.h"
 
 enum { SET_OVERHEAD = 19 /* bytes that DynamoDB counts for a SET beside name and value */ };
 
-struct update {
-	const struct ddb_update_item *request;
-	struct local_key key;
-	size_t key_written; /* of what the changes write: the key's own values, which do not count */
-	struct ddb_put_result result;
-};
-
 /* ---- Before the transaction ---- */
 
-static enum ddb_code check_key_kept(struct update *update, const struct ddb_key_attribute *attribute,
+static enum ddb_code check_key_kept(struct local_update *update, const struct ddb_key_attribute *attribute,
 	const struct ddb_value *own, struct ddb_error *err)
 {
 	const struct ddb_update_item *request = update->request;
@@ -56,8 +49,8 @@ static enum ddb_code check_index_keys(
 	return code;
 }
 
-static enum ddb_code update_check(struct local_engine *engine, const struct local_table *table,
-	struct update *update, struct ddb_error *err)
+enum ddb_code local_update_check(struct local_engine *engine, const struct local_table *table,
+	struct local_update *update, struct ddb_error *err)
 {
 	const struct ddb_definition *definition = table->table->definition;
 	struct local_key *key = &update->key;
@@ -75,7 +68,7 @@ static enum ddb_code update_check(struct local_engine *engine, const struct loca
 /* ---- Within it ---- */
 
 /* The item as it will be. */
-static enum ddb_code apply(const struct local_writing *writing, const struct update *update,
+static enum ddb_code apply(const struct local_writing *writing, const struct local_update *update,
 	struct ddb_value *ret, struct ddb_error *err)
 {
 	const struct ddb_update_item *request = update->request;
@@ -87,7 +80,7 @@ static enum ddb_code apply(const struct local_writing *writing, const struct upd
 	}
 	enum ddb_code code =
 		ddb_changes_apply(&writing->job->arena, request->changes, base, ret, &written, err);
-	if (!code && written - update->key_written > DDB_ITEM_SIZE_MAX)
+	if (!code && !update->flat && written - update->key_written > DDB_ITEM_SIZE_MAX)
 		code = local_too_large(LOCAL_LIMIT_UPDATE, err);
 	return code;
 }
@@ -134,23 +127,36 @@ static enum ddb_code answer(struct local_writing *writing, const struct ddb_chan
 	return code ? code : local_writing_answer(writing, &part, err);
 }
 
-static enum ddb_code change_item(struct local_writing *writing, struct update *update, struct ddb_error *err)
+bool local_update_makes(const struct local_writing *writing, const struct local_update *update)
+{
+	const struct ddb_changes *changes = update->request->changes;
+	return writing->old.found || !changes || ddb_changes_create(changes);
+}
+
+enum ddb_code local_update_make(const struct local_writing *writing, const struct local_update *update,
+	struct local_item *ret, struct ddb_error *err)
 {
 	struct local_job *job = writing->job;
 	struct ddb_value after;
-	struct local_item item;
 	enum ddb_code code = apply(writing, update, &after, err);
+	if (code)
+		return code;
+	return local_item_prepare(job->engine, job->table, &job->arena, &after, LOCAL_LIMIT_UPDATE, ret, err);
+}
+
+static enum ddb_code change_item(
+	struct local_writing *writing, struct local_update *update, struct ddb_error *err)
+{
+	struct local_item item;
+	enum ddb_code code = local_update_make(writing, update, &item, err);
 	if (!code)
-		code = local_item_prepare(
-			job->engine, job->table, &job->arena, &after, LOCAL_LIMIT_UPDATE, &item, err);
-	if (!code)
-		code = local_writing_put(writing, &item, job->now, &update->result, err);
-	return code ? code : answer(writing, update->request->changes, &after, err);
+		code = local_writing_put(writing, &item, writing->job->now, &update->result, err);
+	return code ? code : answer(writing, update->request->changes, &item.value, err);
 }
 
 static enum ddb_code update_change(struct local_job *job, void *context, struct ddb_error *err)
 {
-	struct update *update = context;
+	struct local_update *update = context;
 	const struct ddb_update_item *request = update->request;
 	struct local_writing writing;
 	enum ddb_code code = local_writing_begin(&writing, job, &update->key, request->terms, true, err);
@@ -158,7 +164,7 @@ static enum ddb_code update_change(struct local_job *job, void *context, struct 
 		code = local_writing_allow(&writing, request->condition, 0, err);
 	if (code)
 		return code;
-	if (writing.old.found || !request->changes || ddb_changes_create(request->changes))
+	if (local_update_makes(&writing, update))
 		return change_item(&writing, update, err);
 	update->result = (struct ddb_put_result){.unchanged = true};
 	return answer(&writing, request->changes, NULL, err);
@@ -167,15 +173,15 @@ static enum ddb_code update_change(struct local_job *job, void *context, struct 
 static enum ddb_code update_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
 {
-	struct update *update = context;
-	enum ddb_code code = update_check(engine, table, update, err);
+	struct local_update *update = context;
+	enum ddb_code code = local_update_check(engine, table, update, err);
 	return code ? code : local_change_table(engine, table, update_change, update, err);
 }
 
 enum ddb_code local_update_item(struct ddb_engine *engine, const struct ddb_update_item *request,
 	struct ddb_put_result *ret, struct ddb_error *err)
 {
-	struct update update = {.request = request};
+	struct local_update update = {.request = request};
 	enum ddb_code code =
 		local_on_table(local_of(engine), request->table, LOCAL_OF_ITEM, update_attempt, &update, err);
 	if (!code)
