@@ -559,7 +559,8 @@ struct ddb_stream_record {
 struct ddb_read_stream {
 	const char *table;
 	const char *label;  /* NULL: the one that is on */
-	uint64_t after;     /* records with a higher sequence number */
+	uint64_t after;     /* records with a higher sequence number; UINT64_MAX: none, and `next` is where
+			       the stream ends just now */
 	bool kept;          /* DDB_TRIMMED_DATA when the record of `after` + 1 … may have been trimmed */
 	uint32_t limit;     /* 0: 1,000 */
 	uint32_t max_bytes; /* of records, as in `size`; 0: 1 MiB. The first always comes */

@@ -295,7 +295,8 @@ static enum ddb_code read_page(struct reading *reading, struct ddb_error *err)
 		return code;
 	if (request->kept && request->after < reading->note.trimmed)
 		return trimmed(err);
-	reading->page.next = request->after;
+	/* Behind UINT64_MAX nothing comes: where the end is now is all that is asked. */
+	reading->page.next = request->after == UINT64_MAX ? reading->note.last : request->after;
 	code = show_stream(reading->arena, &reading->note, &reading->page.stream, err);
 	if (!code)
 		code = store_cursor_open(reading->view, &reading->cursor, err);
