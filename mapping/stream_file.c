@@ -1,52 +1,33 @@
 /*
  * Streams of items: T/.items.jsonl for reading, T/.scan, and the results of queries. Reads are expected in
- * order; a page is fetched when the one before it is used up. A shell that reads lines seeks back a little
- * after each, so some text before the page is kept; what is further back is had again from the beginning.
+ * order; a page is fetched when the one before it is used up. What is further back than the window is had
+ * again from the beginning.
  */
 #include "mapping/stream_file.h"
 
 #include "mapping/document.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum {
-	PAGE_BYTES = 256 << 10, /* of items, in DynamoDB's counting */
-	KEPT_BYTES = 1 << 20,   /* of text that was read already */
-	TEXT_MAX = 512 << 20,   /* a page's text: an item may be 400 KB, its line many times that */
-};
+enum { PAGE_BYTES = 256 << 10 }; /* of items, in DynamoDB's counting */
 
 void map_stream_init(struct map_stream *stream, struct map_file *file)
 {
 	*stream = (struct map_stream){.file = file};
-	ddb_buffer_init(&stream->text, TEXT_MAX);
+	map_window_init(&stream->window);
 	map_results_init(&stream->results);
 }
 
 void map_stream_done(struct map_stream *stream)
 {
-	ddb_buffer_done(&stream->text);
+	map_window_done(&stream->window);
 	map_results_done(&stream->results);
 }
 
 static void rewind_stream(struct map_stream *stream)
 {
-	ddb_buffer_clear(&stream->text);
-	stream->start = 0;
+	map_window_rewind(&stream->window);
 	map_results_rewind(&stream->results);
-}
-
-/* Before the next page: keeps only the newest of the text. */
-static void forget(struct map_stream *stream)
-{
-	struct ddb_buffer *text = &stream->text;
-
-	if (text->length <= KEPT_BYTES)
-		return;
-	size_t old = text->length - KEPT_BYTES;
-	memmove(text->bytes, text->bytes + old, KEPT_BYTES);
-	text->length = KEPT_BYTES;
-	stream->start += old;
 }
 
 static int render_page(struct map_stream *stream, const struct map_place *place, const struct ddb_page *page,
@@ -54,15 +35,15 @@ static int render_page(struct map_stream *stream, const struct map_place *place,
 {
 	for (size_t i = 0; i < page->count; i++)
 		map_document_write(
-			place->table, &page->entries[i].item, place->rendering, false, &stream->text);
-	return stream->text.failed ? map_errno(ddb_fail_memory(err)) : 0;
+			place->table, &page->entries[i].item, place->rendering, false, &stream->window.text);
+	return stream->window.text.failed ? map_errno(ddb_fail_memory(err)) : 0;
 }
 
 /* What fails leaves the stream where it was: the next read tries again. */
 static int fetch(struct map_stream *stream, const struct map_place *place, struct ddb_error *err)
 {
 	struct map_results before = stream->results;
-	size_t length = stream->text.length;
+	size_t length = stream->window.text.length;
 	struct ddb_page page;
 	int number = map_results_next(
 		&stream->results, stream->file->map, place, MAP_RESULTS_DOCUMENTS, 0, PAGE_BYTES, &page, err);
@@ -70,8 +51,8 @@ static int fetch(struct map_stream *stream, const struct map_place *place, struc
 	if (!number)
 		number = render_page(stream, place, &page, err);
 	if (number) {
-		stream->text.failed = false;
-		stream->text.length = length;
+		stream->window.text.failed = false;
+		stream->window.text.length = length;
 		map_results_return(&stream->results, &before);
 	}
 	return number;
@@ -87,17 +68,8 @@ static int next_page(struct map_stream *stream, struct ddb_error *err)
 	int number = map_resolve(stream->file->map, &arena, stream->file->path, &place, err);
 	if (number || !place.row->stream)
 		return number ? number : ENOENT;
-	forget(stream);
+	map_window_forget(&stream->window);
 	return fetch(stream, &place, err);
-}
-
-/* Copies what is at hand. */
-static size_t copy(const struct map_stream *stream, uint64_t offset, char *buffer, size_t size)
-{
-	size_t length;
-
-	map_file_read_text(&stream->text, offset - stream->start, buffer, size, &length);
-	return length;
 }
 
 int map_stream_read(struct map_stream *stream, uint64_t offset, char *buffer, size_t size, size_t *ret_length,
@@ -105,10 +77,10 @@ int map_stream_read(struct map_stream *stream, uint64_t offset, char *buffer, si
 {
 	size_t done = 0;
 
-	if (offset < stream->start)
+	if (offset < stream->window.start)
 		rewind_stream(stream);
 	for (;;) {
-		done += copy(stream, offset + done, buffer + done, size - done);
+		done += map_window_copy(&stream->window, offset + done, false, buffer + done, size - done);
 		if (done == size || stream->results.ended)
 			break;
 		int number = next_page(stream, err);

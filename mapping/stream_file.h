@@ -6,14 +6,13 @@
 #ifndef MAP_STREAM_FILE_H
 #define MAP_STREAM_FILE_H
 
-#include "engine/buffer.h"
 #include "mapping/file.h"
 #include "mapping/results.h"
+#include "mapping/window.h"
 
 struct map_stream {
-	struct map_file *file;  /* whose path says what is read */
-	struct ddb_buffer text; /* the lines at hand */
-	uint64_t start;         /* the offset of the first of its bytes */
+	struct map_file *file;    /* whose path says what is read */
+	struct map_window window; /* the lines at hand */
 	struct map_results results;
 };
 
