@@ -47,6 +47,7 @@ static const int errnos[DDB_CODES] = {
 	[DDB_NO_MEMORY] = ENOMEM,
 	[DDB_UNREACHABLE] = EHOSTUNREACH,
 	[DDB_TIMED_OUT] = ETIMEDOUT,
+	[DDB_VIEW_ENDED] = ESTALE,
 };
 
 int map_errno(enum ddb_code code)
@@ -129,9 +130,12 @@ static size_t room(const char *text, size_t max)
 	return length < max ? length + 1 : max;
 }
 
-/* An errno of the tree's own has the type of the first error that it stands for. */
+/* An errno of the tree's own has the type of the first error that it stands for; EEXIST is rarely a token's.
+ */
 static enum ddb_code code_of(int number)
 {
+	if (number == EEXIST)
+		return DDB_VALIDATION;
 	for (int code = DDB_OK + 1; code < DDB_CODES; code++) {
 		if (errnos[code] == number)
 			return (enum ddb_code)code;
