@@ -5,6 +5,8 @@
  */
 #include "engine/local/check.h"
 
+#include "engine/local/stream.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,16 +144,13 @@ enum ddb_code check_value(struct check *check, struct check_walk *walk, struct s
 
 /* ---- The catalog ---- */
 
-static const char own_kinds[] = "ACEGIJ", index_kinds[] = "AEJX" /* entries and no items */,
-		  expiry_kinds[] = "JV";
-
 static int compare_spaces(const void *a, const void *b)
 {
 	const struct check_table *left = a, *right = b;
 	return (left->space > right->space) - (left->space < right->space);
 }
 
-static const struct check_table *find_space(const struct check *check, uint32_t space)
+const struct check_table *check_find_space(const struct check *check, uint32_t space)
 {
 	const struct check_table wanted = {.space = space};
 	if (check->table_count == 0)
@@ -165,7 +164,7 @@ static void raise_id(struct check *check, uint32_t id)
 		check->highest_id = id;
 }
 
-static enum ddb_code add_space(struct check *check, const struct local_table *table, uint32_t space,
+static enum ddb_code add_space(struct check *check, uint32_t id, const char *table, uint32_t space,
 	const char *kinds, struct ddb_error *err)
 {
 	if (check->table_count == check->table_room) {
@@ -176,25 +175,35 @@ static enum ddb_code add_space(struct check *check, const struct local_table *ta
 		check->tables = grown;
 		check->table_room = room;
 	}
-	char *name = strdup(table->table->name);
+	char *name = strdup(table);
 	if (!name)
 		return ddb_fail_memory(err);
 	check->tables[check->table_count++] =
-		(struct check_table){.id = table->table->id, .space = space, .kinds = kinds, .name = name};
-	raise_id(check, table->table->id);
+		(struct check_table){.id = id, .space = space, .kinds = kinds, .name = name};
+	raise_id(check, id);
 	raise_id(check, space);
 	return DDB_OK;
 }
 
+static enum ddb_code add_own(struct check *check, const struct local_table *table, uint32_t space,
+	const char *kinds, struct ddb_error *err)
+{
+	if (space == 0)
+		return DDB_OK;
+	enum ddb_code code = add_space(check, table->table->id, table->table->name, space, kinds, err);
+	if (!code)
+		check->tables[check->table_count - 1].of_table = true;
+	return code;
+}
+
 static enum ddb_code add_table(struct check *check, const struct local_table *table, struct ddb_error *err)
 {
-	enum ddb_code code = add_space(check, table, table->space, own_kinds, err);
+	enum ddb_code code = add_own(check, table, table->space, CHECK_OF_ITEMS, err);
 	for (unsigned i = 0; !code && i < local_index_count(table); i++)
-		if (table->indexes[i].space)
-			code = add_space(check, table, table->indexes[i].space, index_kinds, err);
-	if (!code && table->expiry_space)
-		code = add_space(check, table, table->expiry_space, expiry_kinds, err);
-	return code;
+		code = add_own(check, table, table->indexes[i].space, CHECK_OF_INDEX, err);
+	if (!code)
+		code = add_own(check, table, table->expiry_space, CHECK_OF_EXPIRIES, err);
+	return code ? code : add_own(check, table, table->stream.space, CHECK_OF_STREAM, err);
 }
 
 /* The name within a catalog key, or NULL. */
@@ -230,6 +239,26 @@ static enum ddb_code load_table(
 	return DDB_OK;
 }
 
+/* The space of a stream that is off: its table need not be there. */
+static enum ddb_code load_note(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
+{
+	struct store_value value;
+	struct local_stream_note note;
+	bool sound;
+	(void)context;
+	enum ddb_code code = check_value(check, walk, &value, &sound, err);
+	if (code || !sound || walk->length != LOCAL_SPACE_BYTES)
+		return code;
+	uint32_t space = (uint32_t)local_read_be(walk->key + 1, 4);
+	if (local_stream_note_decode(&check->arena, space, &value, &note, NULL) || !note.until_ns)
+		return DDB_OK;
+	for (size_t i = 0; i < check->table_count; i++)
+		if (check->tables[i].space == space) /* check_streams will tell */
+			return DDB_OK;
+	return add_space(check, note.table_id, note.table, space, CHECK_OF_STREAM, err);
+}
+
 static void forget_tables(struct check *check)
 {
 	for (size_t i = 0; i < check->table_count; i++)
@@ -241,9 +270,11 @@ static void forget_tables(struct check *check)
 
 static enum ddb_code load_catalog(struct check *check, bool quiet, struct ddb_error *err)
 {
-	const uint8_t prefix[1] = {LOCAL_TABLE};
+	const uint8_t prefix[1] = {LOCAL_TABLE}, notes[1] = {LOCAL_STREAM};
 	forget_tables(check);
 	enum ddb_code code = check_each(check, prefix, sizeof prefix, load_table, &quiet, err);
+	if (!code)
+		code = check_each(check, notes, sizeof notes, load_note, NULL, err);
 	if (code)
 		return code;
 	if (check->table_count > 0)
@@ -291,6 +322,8 @@ static const char *kind_of(const uint8_t *key, size_t length)
 		[LOCAL_ENTRY_ALIAS] = "an alias of an entry",
 		[LOCAL_COLLECTION] = "the bytes of an item collection",
 		[LOCAL_PROGRESS] = "the progress of an index",
+		[LOCAL_STREAM] = "the note of a stream",
+		[LOCAL_STREAM_RECORD] = "a stream record",
 		[LOCAL_TOTALS] = "the totals",
 		[LOCAL_TABLE] = "the record of the table",
 		[LOCAL_EXPIRY] = "an expiry",
@@ -303,10 +336,10 @@ static void tell_damaged(struct check *check, const uint8_t *key, size_t length,
 	char shown[4 * SHOWN_KEY_BYTES];
 	const char *kind = kind_of(key, length);
 	const struct check_table *table = NULL;
-	bool spaced = length >= LOCAL_SPACE_BYTES && strchr("ACDEGIJVX", key[0]) && key[0];
+	bool spaced = length >= LOCAL_SPACE_BYTES && strchr("ACDEGIJQSVX", key[0]) && key[0];
 	if (spaced)
-		table = find_space(check, (uint32_t)local_read_be(key + 1, 4));
-	size_t known = spaced ? LOCAL_PREFIX_BYTES : 1;
+		table = check_find_space(check, (uint32_t)local_read_be(key + 1, 4));
+	size_t known = !spaced ? 1 : key[0] == LOCAL_STREAM_RECORD ? LOCAL_SPACE_BYTES : LOCAL_PREFIX_BYTES;
 	if (known > length)
 		known = length;
 	show_bytes(key + known, length - known, shown, sizeof shown);
@@ -347,7 +380,7 @@ static enum ddb_code remove_damaged(
 {
 	for (size_t i = 0; i < damaged->count; i++) {
 		const struct damaged_key *key = &damaged->keys[i];
-		if (key->length == 0 || !key->bytes[0] || !strchr("ACDEFGIJNVX", key->bytes[0]))
+		if (key->length == 0 || !key->bytes[0] || !strchr("ACDEFGIJNQSVX", key->bytes[0]))
 			continue;
 		enum ddb_code code = check_delete(check, key->bytes, key->length, err);
 		if (code)
@@ -410,6 +443,12 @@ static enum ddb_code has_tombstone(struct check *check, uint32_t space, bool *re
 	return code == DDB_DAMAGED ? DDB_OK : code;
 }
 
+/* An index has entries and no items. */
+static bool kind_fits(uint8_t kind, const struct check_table *table)
+{
+	return strchr(table->kinds, kind) != NULL;
+}
+
 /*
  * The first record of a space. One without a table and not being purged is filed for purging, unless its
  * table may be one of those whose records are damaged.
@@ -426,8 +465,8 @@ static enum ddb_code visit_space(
 	memcpy(prefix, walk->key, sizeof prefix);
 	uint32_t space = (uint32_t)local_read_be(prefix + 1, 4);
 	raise_id(check, space);
-	const struct check_table *table = find_space(check, space);
-	if (table && !strchr(table->kinds, prefix[0])) { /* the space is in use: only this record goes */
+	const struct check_table *table = check_find_space(check, space);
+	if (table && !kind_fits(prefix[0], table)) { /* the space is in use: only this record goes */
 		check_problem(check, "table %s: %s where it cannot be", table->name,
 			kind_of(prefix, sizeof prefix));
 		return check_delete(check, walk->key, walk->length, err);
@@ -457,7 +496,7 @@ static enum ddb_code visit_tombstone(
 	}
 	uint32_t space = (uint32_t)local_read_be(walk->key + 1, 4);
 	raise_id(check, space);
-	const struct check_table *table = find_space(check, space);
+	const struct check_table *table = check_find_space(check, space);
 	if (!table)
 		return DDB_OK;
 	check_problem(check, "table %s: it is noted as to be purged", table->name);
@@ -469,7 +508,7 @@ static enum ddb_code visit_kind(
 {
 	(void)context;
 	const uint8_t kind[1] = {walk->key[0]};
-	if (!strchr("ABCDEFGIJNTVX", kind[0]) || !kind[0])
+	if (!strchr("ABCDEFGIJNQSTVX", kind[0]) || !kind[0])
 		check_problem(check, "store: a record of no known kind (%02X)", kind[0]);
 	if (kind[0] == 0xff) {
 		walk->skip_to_length = sizeof walk->skip_to;
@@ -495,6 +534,7 @@ static enum ddb_code check_orphans(struct check *check, struct ddb_error *err)
 		{LOCAL_ENTRY_ALIAS, visit_space},
 		{LOCAL_COLLECTION, visit_space},
 		{LOCAL_PROGRESS, visit_space},
+		{LOCAL_STREAM_RECORD, visit_space},
 		{LOCAL_EXPIRY, visit_space},
 	};
 	enum ddb_code code = DDB_OK;
@@ -556,7 +596,7 @@ static enum ddb_code check_totals(struct check *check, struct ddb_error *err)
 static enum ddb_code check_tables(struct check *check, struct ddb_error *err)
 {
 	for (size_t i = 0; i < check->table_count; i++) {
-		if (check->tables[i].kinds != own_kinds)
+		if (!check_is_table(&check->tables[i]))
 			continue;
 		enum ddb_code code = check_items(check, check->tables[i].name, err);
 		if (code)
@@ -578,6 +618,8 @@ static enum ddb_code check_all(struct check *check, struct ddb_error *err)
 	if (!code)
 		code = check_tables(check, err);
 	if (!code)
+		code = check_streams(check, err);
+	if (!code)
 		code = check_orphans(check, err);
 	if (!code)
 		code = check_scratch(check, err);
@@ -590,12 +632,14 @@ enum ddb_code ddb_local_check(struct ddb_engine *engine, const struct ddb_check_
 	struct check check = {.engine = local_of(engine), .options = options};
 	local_sweeper_stop(check.engine);
 	local_filler_stop(check.engine); /* what is half made is checked as such */
+	local_streams_stop(check.engine);
 	ddb_arena_init(&check.arena, LOCAL_ARENA_MAX);
 	enum ddb_code code = check_all(&check, err);
 	store_view_end(check.view);
 	ddb_arena_done(&check.arena);
 	forget_tables(&check);
 	local_filler_begin(check.engine);
+	local_streams_begin(check.engine);
 	local_sweeper_begin(check.engine);
 	if (code)
 		return code;

@@ -8,13 +8,23 @@
 
 #include "engine/local/keys.h"
 #include "engine/local/local_private.h"
+#include <string.h>
 
-/* A space of a table: its own, one of its indexes', or that of its expiries. */
+/* A space of a table: its own, one of its indexes', its stream's, that of its expiries. */
 struct check_table {
 	uint32_t id, space;
-	const char *kinds; /* of the records that can be in it */
+	const char *kinds; /* of records that can be in it: CHECK_OF_… */
+	bool of_table;     /* not of a stream that no table has any more */
 	char *name;
 };
+#define CHECK_OF_ITEMS "ACEGIJ"
+#define CHECK_OF_INDEX "AEJX"
+#define CHECK_OF_STREAM "S"
+#define CHECK_OF_EXPIRIES "JV"
+static inline bool check_is_table(const struct check_table *table)
+{
+	return strcmp(table->kinds, CHECK_OF_ITEMS) == 0;
+}
 
 struct check {
 	struct local_engine *engine;
@@ -28,6 +38,9 @@ struct check {
 	uint32_t highest_id;        /* of tables and spaces, also of dead ones */
 	uint64_t highest_scratch, scratch_bytes;
 };
+
+/* The space's row, or NULL. */
+const struct check_table *check_find_space(const struct check *check, uint32_t space);
 
 /* A finding. Counts it and reports one line. */
 void check_problem(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -86,6 +99,7 @@ DDB_MUST_CHECK enum ddb_code check_indexes(
 DDB_MUST_CHECK enum ddb_code check_items(struct check *check, const char *name, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code check_aliases(
 	struct check *check, const struct local_table *table, struct ddb_error *err);
+DDB_MUST_CHECK enum ddb_code check_streams(struct check *check, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code check_expiries(
 	struct check *check, const struct local_table *table, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code check_scratch(struct check *check, struct ddb_error *err);
