@@ -1,6 +1,6 @@
 /*
- * Parts of a definition that its canonical form and DescribeTable write alike. Private to definition*.c and
- * table.c.
+ * Parts of a definition that its canonical form and DescribeTable write alike. Private to definition*.c,
+ * table.c and wire/streams.c.
  */
 #ifndef DDB_DEFINITION_PARTS_H
 #define DDB_DEFINITION_PARTS_H

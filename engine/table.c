@@ -5,6 +5,7 @@
 #include "engine/table.h"
 
 #include "engine/definition_parts.h"
+#include "engine/stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,19 @@ static void write_sse(const struct ddb_definition *definition, struct ddb_json_o
 	ddb_json_close(json, '}');
 }
 
+/* Also of a stream that was turned off since. */
+static void write_stream(const struct describing *d)
+{
+	char label[DDB_STREAM_LABEL_MAX], arn[DDB_STREAM_ARN_MAX];
+	ddb_definition_write_stream(d->definition, d->json);
+	if (!d->table->stream_ns)
+		return;
+	ddb_stream_label(d->table->stream_ns, label);
+	ddb_stream_arn(d->region, d->table->name, label, arn);
+	ddb_json_member_string(d->json, "LatestStreamLabel", label);
+	ddb_json_member_string(d->json, "LatestStreamArn", arn);
+}
+
 static void write_table(const struct describing *d)
 {
 	const struct ddb_definition *definition = d->definition;
@@ -174,7 +188,7 @@ static void write_table(const struct describing *d)
 		write_summary(d->json, "BillingModeSummary", "BillingMode", "PAY_PER_REQUEST");
 	write_indexes(d, true, "LocalSecondaryIndexes");
 	write_indexes(d, false, "GlobalSecondaryIndexes");
-	ddb_definition_write_stream(definition, d->json);
+	write_stream(d);
 	write_sse(definition, d->json);
 	if (definition->infrequent_access)
 		write_summary(d->json, "TableClassSummary", "TableClass", "STANDARD_INFREQUENT_ACCESS");

@@ -12,8 +12,7 @@
 /*
  * The bare `Table` object: the definition in DescribeTable's terms, and what the engine knows beside it. A
  * provisional table is CREATING; its key shows as pk and sk once its kind is settled. A table
- * of which a global index is being made is UPDATING. Only what is known is shown: a stream without its label,
- * and indexes without their counts when `counts` has none of them.
+ * of which a global index is being made is UPDATING. Only what is known is shown: indexes without their counts when `counts` has none of them.
  */
 void ddb_table_describe(const struct ddb_table *table, const struct ddb_table_counts *counts,
 	const char *region, struct ddb_json_out *json);

@@ -30,6 +30,7 @@ struct wire_operation {
 	/* Members of the response, into an open object; NULL: the body is empty. */
 	void (*write)(const void *request, const void *response, struct ddb_json_out *json);
 	bool changes; /* something in the store */
+	unsigned target;
 };
 
 /* ---- Tables ---- */

@@ -5,6 +5,7 @@
 #include "engine/wire/wire.h"
 #include "engine/wire/batches.h"
 #include "engine/wire/items.h"
+#include "engine/wire/streams.h"
 #include "engine/wire/tables.h"
 
 #include "engine/json.h"
@@ -22,31 +23,36 @@ enum {
 /* ---- The table ---- */
 
 enum { READS, CHANGES };
+enum { TABLES, STREAMS }; /* the service's two names */
 
 /* In byte order of their names. */
 /* clang-format off */
 static const struct wire_operation operations[] = {
-	{"BatchGetItem", &wire_batch_get_type, sizeof(struct wire_batch_got), wire_batch_get, wire_write_batch_got, READS},
-	{"BatchWriteItem", &wire_batch_write_type, sizeof(struct wire_batch_written), wire_batch_write, wire_write_batch_written, CHANGES},
-	{"CreateTable", &wire_create_table_type, sizeof(struct wire_description), wire_create_table, wire_write_table_description, CHANGES},
-	{"DeleteItem", &wire_delete_item_type, sizeof(struct wire_written), wire_delete_item, wire_write_written, CHANGES},
-	{"DeleteTable", &wire_table_name_type, sizeof(struct wire_description), wire_delete_table, wire_write_deleted_table, CHANGES},
-	{"DescribeContinuousBackups", &wire_table_name_type, 0, wire_describe_backups, wire_write_backups, READS},
-	{"DescribeEndpoints", &wire_nothing_type, 0, wire_nothing, wire_write_endpoints, READS},
-	{"DescribeLimits", &wire_nothing_type, 0, wire_nothing, wire_write_limits, READS},
-	{"DescribeTable", &wire_table_name_type, sizeof(struct wire_description), wire_describe_table, wire_write_table, READS},
-	{"DescribeTimeToLive", &wire_table_name_type, sizeof(struct wire_ttl), wire_describe_ttl, wire_write_ttl, READS},
-	{"GetItem", &wire_get_item_type, sizeof(struct wire_got), wire_get_item, wire_write_got, READS},
-	{"ListTables", &wire_list_tables_type, sizeof(struct ddb_table_names), wire_list_tables, wire_write_tables, READS},
-	{"ListTagsOfResource", &wire_resource_type, sizeof(struct wire_tags), wire_list_tags, wire_write_tags, READS},
-	{"PutItem", &wire_put_item_type, sizeof(struct wire_written), wire_put_item, wire_write_written, CHANGES},
-	{"Query", &wire_query_type, sizeof(struct wire_found), wire_query, wire_write_found, READS},
-	{"Scan", &wire_scan_type, sizeof(struct wire_found), wire_scan, wire_write_found, READS},
-	{"TagResource", &wire_resource_type, 0, wire_tag, NULL, CHANGES},
-	{"UntagResource", &wire_untag_type, 0, wire_untag, NULL, CHANGES},
-	{"UpdateItem", &wire_update_item_type, sizeof(struct wire_written), wire_update_item, wire_write_written, CHANGES},
-	{"UpdateTable", &wire_update_table_type, sizeof(struct wire_description), wire_update_table, wire_write_table_description, CHANGES},
-	{"UpdateTimeToLive", &wire_update_ttl_type, sizeof(struct wire_ttl), wire_update_ttl, wire_write_updated_ttl, CHANGES},
+	{"BatchGetItem", &wire_batch_get_type, sizeof(struct wire_batch_got), wire_batch_get, wire_write_batch_got, READS, TABLES},
+	{"BatchWriteItem", &wire_batch_write_type, sizeof(struct wire_batch_written), wire_batch_write, wire_write_batch_written, CHANGES, TABLES},
+	{"CreateTable", &wire_create_table_type, sizeof(struct wire_description), wire_create_table, wire_write_table_description, CHANGES, TABLES},
+	{"DeleteItem", &wire_delete_item_type, sizeof(struct wire_written), wire_delete_item, wire_write_written, CHANGES, TABLES},
+	{"DeleteTable", &wire_table_name_type, sizeof(struct wire_description), wire_delete_table, wire_write_deleted_table, CHANGES, TABLES},
+	{"DescribeContinuousBackups", &wire_table_name_type, 0, wire_describe_backups, wire_write_backups, READS, TABLES},
+	{"DescribeEndpoints", &wire_nothing_type, 0, wire_nothing, wire_write_endpoints, READS, TABLES},
+	{"DescribeLimits", &wire_nothing_type, 0, wire_nothing, wire_write_limits, READS, TABLES},
+	{"DescribeStream", &wire_describe_stream_type, sizeof(struct wire_stream_described), wire_describe_stream, wire_write_stream, READS, STREAMS},
+	{"DescribeTable", &wire_table_name_type, sizeof(struct wire_description), wire_describe_table, wire_write_table, READS, TABLES},
+	{"DescribeTimeToLive", &wire_table_name_type, sizeof(struct wire_ttl), wire_describe_ttl, wire_write_ttl, READS, TABLES},
+	{"GetItem", &wire_get_item_type, sizeof(struct wire_got), wire_get_item, wire_write_got, READS, TABLES},
+	{"GetRecords", &wire_get_records_type, sizeof(struct wire_stream_records), wire_get_records, wire_write_records, READS, STREAMS},
+	{"GetShardIterator", &wire_shard_iterator_type, sizeof(struct wire_stream_place), wire_shard_iterator, wire_write_shard_iterator, READS, STREAMS},
+	{"ListStreams", &wire_list_streams_type, sizeof(struct wire_streams_listed), wire_list_streams, wire_write_streams, READS, STREAMS},
+	{"ListTables", &wire_list_tables_type, sizeof(struct ddb_table_names), wire_list_tables, wire_write_tables, READS, TABLES},
+	{"ListTagsOfResource", &wire_resource_type, sizeof(struct wire_tags), wire_list_tags, wire_write_tags, READS, TABLES},
+	{"PutItem", &wire_put_item_type, sizeof(struct wire_written), wire_put_item, wire_write_written, CHANGES, TABLES},
+	{"Query", &wire_query_type, sizeof(struct wire_found), wire_query, wire_write_found, READS, TABLES},
+	{"Scan", &wire_scan_type, sizeof(struct wire_found), wire_scan, wire_write_found, READS, TABLES},
+	{"TagResource", &wire_resource_type, 0, wire_tag, NULL, CHANGES, TABLES},
+	{"UntagResource", &wire_untag_type, 0, wire_untag, NULL, CHANGES, TABLES},
+	{"UpdateItem", &wire_update_item_type, sizeof(struct wire_written), wire_update_item, wire_write_written, CHANGES, TABLES},
+	{"UpdateTable", &wire_update_table_type, sizeof(struct wire_description), wire_update_table, wire_write_table_description, CHANGES, TABLES},
+	{"UpdateTimeToLive", &wire_update_ttl_type, sizeof(struct wire_ttl), wire_update_ttl, wire_write_updated_ttl, CHANGES, TABLES},
 };
 /* clang-format on */
 enum { OPERATIONS = sizeof operations / sizeof *operations };
@@ -62,6 +68,14 @@ static const struct wire_operation *find_operation(const char *name)
 		if (!strcmp(operations[i].name, name))
 			return &operations[i];
 	return NULL;
+}
+
+const char *ddb_wire_target(const char *operation)
+{
+	static const char *const targets[] = {
+		[TABLES] = "DynamoDB_20120810", [STREAMS] = "DynamoDBStreams_20120810"};
+	const struct wire_operation *found = find_operation(operation);
+	return found ? targets[found->target] : NULL;
 }
 
 bool ddb_wire_knows(const char *operation)

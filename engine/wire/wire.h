@@ -17,6 +17,8 @@ enum {
 /* The name of the operation at that position, in byte order; NULL behind the last. */
 const char *ddb_wire_operation(size_t index);
 bool ddb_wire_knows(const char *operation);
+/* What stands before the operation's name in X-Amz-Target; NULL: there is no such operation. */
+const char *ddb_wire_target(const char *operation);
 
 /*
  * Appends the response's JSON to `response`. On failure what is appended is the error's body instead

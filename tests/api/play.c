@@ -9,9 +9,11 @@
  *	! Type: message         a refusal; a message that ends in * is the beginning of one
  *	+ {part}                behind a refusal: what else its body holds
  *	-                       an empty response
+ *	> name Member.0.Member  keeps that string of the response
  *
- * @{N*text} stands for N times the text. Lines that begin with # are comments. Whatever is refused must have
- * changed nothing: without --mount that is looked at after every refusal.
+ * @{N*text} stands for N times the text, @{name} for what was kept under that name. Lines that begin with #
+ *are comments. Whatever is refused must have changed nothing: without --mount that is looked at after every
+ *refusal.
  */
 #include "engine/json.h"
 #include "engine/local/local.h"
@@ -29,6 +31,9 @@
 
 enum { TEXT_MAX = 64 << 20 };
 
+struct kept {
+	char name[32], text[4096];
+};
 struct player {
 	const char *file, *mountpoint;
 	struct map_api_engine api;
@@ -36,6 +41,8 @@ struct player {
 	struct ddb_buffer request, response, state;
 	char operation[64];
 	bool refused;
+	unsigned kept_count;
+	struct kept kept[16];
 };
 
 __attribute__((format(printf, 2, 3))) static void complain(struct player *player, const char *format, ...)
@@ -229,11 +236,71 @@ static void compare_refusal(struct player *player, char *text)
 
 /* ---- Playing ---- */
 
-/* @{N*text} */
-static void expand(struct ddb_buffer *out, const char *text)
+/* The member at a path of names and positions, or NULL. */
+static const struct ddb_value *find_member(const struct ddb_value *value, const char *path)
+{
+	while (value && *path) {
+		size_t length = strcspn(path, ".");
+		size_t position = strtoul(path, NULL, 10);
+		if (value->type == DDB_M)
+			value = ddb_map_get(value, path, length);
+		else
+			value = value->type == DDB_L && position < value->count ? &value->elements[position]
+										: NULL;
+		path += length + (path[length] == '.');
+	}
+	return value;
+}
+
+static void keep(struct player *player, char *text)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	struct ddb_value got;
+	char *path = strchr(text, ' ');
+	struct kept *kept = &player->kept[player->kept_count];
+	ddb_arena_init(&arena, TEXT_MAX);
+	if (!path || player->kept_count == sizeof player->kept / sizeof *player->kept)
+		give_up("what is to be kept");
+	*path = '\0';
+	const struct ddb_value *value =
+		read_json(&arena, player->response.bytes, player->response.length, &got)
+			? find_member(&got, path + 1)
+			: NULL;
+	if (!value || value->type != DDB_S || value->count >= sizeof kept->text) {
+		complain(player, "there is no %s", path + 1);
+		return;
+	}
+	snprintf(kept->name, sizeof kept->name, "%s", text);
+	memcpy(kept->text, value->bytes, value->count);
+	kept->text[value->count] = '\0';
+	player->kept_count++;
+}
+
+/* The end of @{name}, if that stands there; its text is added. The latest of a name counts. */
+static const char *expand_kept(const struct player *player, struct ddb_buffer *out, const char *text)
+{
+	const char *end = text[0] == '@' && text[1] == '{' ? strchr(text, '}') : NULL;
+	for (unsigned i = player->kept_count; end && i-- > 0;) {
+		const struct kept *kept = &player->kept[i];
+		if (strlen(kept->name) != (size_t)(end - text) - 2 ||
+			memcmp(kept->name, text + 2, strlen(kept->name)) != 0)
+			continue;
+		ddb_buffer_add_string(out, kept->text);
+		return end + 1;
+	}
+	return NULL;
+}
+
+/* @{N*text}, @{name} */
+static void expand(const struct player *player, struct ddb_buffer *out, const char *text)
 {
 	ddb_buffer_clear(out);
 	while (*text) {
+		const char *behind = expand_kept(player, out, text);
+		if (behind) {
+			text = behind;
+			continue;
+		}
 		char *times = NULL;
 		unsigned long count = text[0] == '@' && text[1] == '{' ? strtoul(text + 2, &times, 10) : 0;
 		const char *end = times ? strchr(times, '}') : NULL;
@@ -258,7 +325,7 @@ static void begin_case(struct player *player, char *line)
 	}
 	memcpy(player->operation, line, length);
 	player->operation[length] = '\0';
-	expand(&player->request, line[length] ? line + length + 1 : "");
+	expand(player, &player->request, line[length] ? line + length + 1 : "");
 	player->cases++;
 	player->refused = false;
 	ask(player);
@@ -268,8 +335,8 @@ static void play_line(struct player *player, char *line)
 {
 	DDB_BUFFER_AUTO struct ddb_buffer text = {0};
 	ddb_buffer_init(&text, TEXT_MAX);
-	bool judges = *line && strchr("=~!+-", *line);
-	expand(&text, judges && line[1] ? line + 2 : "");
+	bool judges = *line && strchr("=~!+->", *line);
+	expand(player, &text, judges && line[1] ? line + 2 : "");
 	ddb_buffer_add_byte(&text, '\0');
 	switch (*line) {
 	case '#':
@@ -287,6 +354,9 @@ static void play_line(struct player *player, char *line)
 		if (player->response.length)
 			complain(player, "expected an empty response");
 		break;
+	case '>':
+		keep(player, text.bytes);
+		return;
 	default:
 		begin_case(player, line);
 		return;
