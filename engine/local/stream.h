@@ -55,8 +55,12 @@ DDB_MUST_CHECK enum ddb_code local_stream_head_decode(
 DDB_MUST_CHECK enum ddb_code local_stream_record_decode(struct ddb_arena *arena,
 	const struct store_value *value, struct ddb_stream_record *ret, struct ddb_error *err);
 
-/* Whether changes must be told, so that an item's old body must be read before it changes. */
-bool local_has_stream(const struct local_engine *engine, const struct local_table *table);
+/* Whether changes must be told, so that an item's old body must be read before it changes. What a view stages
+ * is told when it is committed. */
+static inline bool local_has_stream(const struct local_engine *engine, const struct local_table *table)
+{
+	return table->stream.space != 0 && !engine->view;
+}
 /*
  * The item under `key`, which was `old` (found or not, with its body), becomes `item` (NULL: it goes) by the
  * change of that version. Nothing is written where nothing changes, nor for a table without a stream.

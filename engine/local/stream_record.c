@@ -247,12 +247,6 @@ enum ddb_code local_stream_record_decode(struct ddb_arena *arena, const struct s
 
 /* ---- Records: writing ---- */
 
-bool local_has_stream(const struct local_engine *engine, const struct local_table *table)
-{
-	(void)engine;
-	return table->stream.space != 0;
-}
-
 /* The bytes of the key; its size in DynamoDB's counting. */
 static enum ddb_code add_key(const struct ddb_definition *definition, const struct local_key *key,
 	struct ddb_buffer *out, size_t *ret_size, struct ddb_error *err)
