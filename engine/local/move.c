@@ -12,13 +12,15 @@ struct move {
 	struct local_key from, to;
 };
 
-/* The new place is entered before the old one is left, so that a partition that has both keeps its header. */
+/* The new place is entered before the old one is left, so that a partition that has both keeps its header. To
+ * a stream the item goes, and then comes. */
 static enum ddb_code move_over(struct local_writing *from, struct local_writing *to, struct ddb_error *err)
 {
 	struct local_item moved;
 	struct ddb_meta meta = from->old.meta;
 	meta.mtime_ns = from->job->now; /* the document has changed: its key is in it */
 	enum ddb_code code = local_item_moved(from->job, &from->old, to->key, &moved, err);
+	from->gone = local_next_version(from->job->engine, from->job->txn);
 	if (!code)
 		code = local_writing_store(to, &moved, &meta, err);
 	return code ? code : local_writing_remove(from, err);

@@ -152,7 +152,7 @@ enum ddb_code local_writing_remove(struct local_writing *writing, struct ddb_err
 		code = change_entries(writing, NULL, NULL, err);
 	if (code || !local_has_stream(job->engine, job->table))
 		return code;
-	uint64_t version = local_next_version(job->engine, job->txn);
+	uint64_t version = writing->gone ? writing->gone : local_next_version(job->engine, job->txn);
 	return local_stream_tell(job, key, &writing->old, NULL, version, err);
 }
 

@@ -18,6 +18,7 @@ struct local_writing {
 	struct local_found old;
 	struct ddb_value old_item; /* when there is one and it was needed */
 	struct local_consumed consumed;
+	uint64_t gone; /* the version of its removal; 0: the next one */
 };
 
 /* The return values that a put or a delete can have. DDB_VALIDATION. */

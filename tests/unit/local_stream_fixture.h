@@ -22,8 +22,10 @@ HELPER int64_t test_clock(void)
 	return __atomic_load_n(&test_time, __ATOMIC_SEQ_CST);
 }
 
+/* The thread stands still then, until another stream comes: it is the test that tends. */
 HELPER void set_time(struct fixture *f, int64_t ns)
 {
+	local_streams_stop(local_of(f->engine));
 	__atomic_store_n(&test_time, ns, __ATOMIC_SEQ_CST);
 	local_of(f->engine)->clock = test_clock;
 }
