@@ -4,6 +4,7 @@
  */
 #include "engine/local/index.h"
 #include "engine/local/partition.h"
+#include "engine/local/reads.h"
 #include "engine/record.h"
 
 #include <string.h>
@@ -177,6 +178,8 @@ static enum ddb_code alias_attempt(
 		code = find_space(table, search, err);
 	if (!code)
 		code = alias_place(engine, table, search, place, &length, err);
+	if (!code)
+		code = local_read_key(engine, table, place, length, err);
 	if (!code)
 		code = store_view(engine->store, &view, err);
 	if (code)

@@ -5,6 +5,7 @@
 #include "engine/local/consumed.h"
 #include "engine/local/expiry.h"
 #include "engine/local/item.h"
+#include "engine/local/reads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,8 +76,11 @@ static enum ddb_code make_keys(struct batch_get *batch, struct part *part, struc
 	const struct local_table *table = part->table;
 	part->keys = &batch->keys[batch->key_count];
 	for (size_t i = 0; i < part->request->key_count; i++) {
-		enum ddb_code code = local_key_of_map(batch->engine->store, table->table, table->space,
-			&part->request->keys[i], &batch->keys[batch->key_count++], err);
+		struct local_key *key = &batch->keys[batch->key_count++];
+		enum ddb_code code = local_key_of_map(
+			batch->engine->store, table->table, table->space, &part->request->keys[i], key, err);
+		if (!code)
+			code = local_read_key(batch->engine, table, key->bytes, key->length, err);
 		if (code)
 			return code;
 	}

@@ -494,7 +494,7 @@ static enum ddb_code read_record(struct store_txn *txn, struct ddb_arena *arena,
 	return DDB_OK;
 }
 
-static enum ddb_code decode_counters(
+enum ddb_code local_counters_decode(
 	const struct store_value *value, struct local_counters *ret, struct ddb_error *err)
 {
 	size_t count = value->body_length / COUNTERS_INDEX_BYTES;
@@ -521,7 +521,7 @@ enum ddb_code local_counters_read(struct store_txn *txn, uint32_t space, struct 
 	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
 	local_space_key(LOCAL_COUNTERS, space, key);
 	enum ddb_code code = read_record(txn, &arena, key, sizeof key, COUNTERS_HEAD, &value, ret_found, err);
-	return code || !*ret_found ? code : decode_counters(&value, ret, err);
+	return code || !*ret_found ? code : local_counters_decode(&value, ret, err);
 }
 
 enum ddb_code local_counters_write(

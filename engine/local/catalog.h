@@ -132,6 +132,9 @@ struct local_counters { /* of a table */
 };
 DDB_MUST_CHECK enum ddb_code local_counters_read(struct store_txn *txn, uint32_t space,
 	struct local_counters *ret, bool *ret_found, struct ddb_error *err);
+/* The same from a record's parts. */
+DDB_MUST_CHECK enum ddb_code local_counters_decode(
+	const struct store_value *value, struct local_counters *ret, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code local_counters_write(
 	struct store_txn *txn, uint32_t space, const struct local_counters *counters, struct ddb_error *err);
 

@@ -4,6 +4,7 @@
 #include "engine/local/consumed.h"
 #include "engine/local/expiry.h"
 #include "engine/local/item.h"
+#include "engine/local/reads.h"
 
 struct get {
 	struct ddb_arena *arena;
@@ -59,6 +60,8 @@ static enum ddb_code get_attempt(
 	struct store_txn *view;
 	enum ddb_code code =
 		local_key_of_map(engine->store, table->table, table->space, &get->request->key, &key, err);
+	if (!code)
+		code = local_read_key(engine, table, key.bytes, key.length, err);
 	if (!code)
 		code = store_view(engine->store, &view, err);
 	if (code)

@@ -5,7 +5,9 @@
 #include "engine/local/local_private.h"
 
 #include "engine/jsonout.h"
+#include "engine/local/commit.h"
 #include "engine/local/keys.h"
+#include "engine/local/staged.h"
 #include "engine/local/view.h"
 #include <stdlib.h>
 #include <string.h>
@@ -54,15 +56,29 @@ static enum ddb_code run_job(struct store_txn *txn, void *context, struct ddb_er
 	return code;
 }
 
-enum ddb_code local_write(struct local_engine *engine, store_job *job, void *context, struct ddb_error *err)
+static enum ddb_code write_synced(
+	struct local_engine *engine, store_job *job, void *context, bool sync, struct ddb_error *err)
 {
 	struct write_run run = {.engine = engine, .job = job, .context = context};
+	if (engine->view)
+		return local_stage_write(engine, run_job, &run, err);
 	if (engine->read_only)
 		return ddb_fail(err, DDB_ACCESS_DENIED, "The store was opened read-only: %s", engine->path);
-	enum ddb_code code = store_write(engine->store, run_job, &run, engine->sync, err);
+	enum ddb_code code = store_write(engine->store, run_job, &run, sync, err);
 	if (!code && run.stirred)
 		local_streams_stir(engine);
 	return code;
+}
+
+enum ddb_code local_write(struct local_engine *engine, store_job *job, void *context, struct ddb_error *err)
+{
+	return write_synced(engine, job, context, engine->sync, err);
+}
+
+enum ddb_code local_write_durably(
+	struct local_engine *engine, store_job *job, void *context, struct ddb_error *err)
+{
+	return write_synced(engine, job, context, true, err);
 }
 
 enum ddb_code local_get(struct store_txn *txn, struct ddb_arena *arena, const void *key, size_t key_length,
@@ -311,6 +327,7 @@ static const struct ddb_engine_ops local_ops = {
 	.transact_write = local_transact_write,
 	.transact_get = local_transact_get,
 	.open_view = local_open_view,
+	.commit = local_commit,
 	.view_status = local_view_status,
 	.end_view = local_end_view,
 	.sync = local_sync,

@@ -63,6 +63,9 @@ static inline int64_t local_clock(const struct local_engine *engine)
  * streams is told. */
 DDB_MUST_CHECK enum ddb_code local_write(
 	struct local_engine *engine, store_job *job, void *context, struct ddb_error *err);
+/* The same, and safe from power loss when it returns. */
+DDB_MUST_CHECK enum ddb_code local_write_durably(
+	struct local_engine *engine, store_job *job, void *context, struct ddb_error *err);
 
 /* store_get, with absence as an answer: *ret is untouched when *ret_found is false. */
 DDB_MUST_CHECK enum ddb_code local_get(struct store_txn *txn, struct ddb_arena *arena, const void *key,

@@ -1,6 +1,8 @@
 /*
  * An item under another key, and an item at another time: changes that only the tree asks for.
  */
+#include "engine/local/reads.h"
+#include "engine/local/staged.h"
 #include "engine/local/writing.h"
 
 #include <string.h>
@@ -95,7 +97,10 @@ static enum ddb_code touch_change(struct local_job *job, void *context, struct d
 	struct touch *touch = context;
 	const struct ddb_set_mtime *request = touch->request;
 	struct local_found found;
-	enum ddb_code code = local_item_find(job->txn, &job->arena, &touch->key, true, &found, err);
+	const struct local_key *key = &touch->key;
+	enum ddb_code code = local_read_key(job->engine, job->table, key->bytes, key->length, err);
+	if (!code)
+		code = local_item_find(job->txn, &job->arena, key, true, &found, err);
 	if (code)
 		return code;
 	if (request->if_version != 0 && (!found.found || found.meta.version != request->if_version))
@@ -105,7 +110,8 @@ static enum ddb_code touch_change(struct local_job *job, void *context, struct d
 	if (found.meta.mtime_ns == request->mtime_ns)
 		return DDB_OK;
 	found.meta.mtime_ns = request->mtime_ns;
-	return local_item_write(job->txn, &touch->key, &found.meta, found.body, found.length, err);
+	code = local_stage(job, key, err);
+	return code ? code : local_item_write(job->txn, key, &found.meta, found.body, found.length, err);
 }
 
 static enum ddb_code touch_attempt(

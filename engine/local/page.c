@@ -4,6 +4,8 @@
 #include "engine/local/page.h"
 
 #include "engine/local/expiry.h"
+#include "engine/local/reads.h"
+
 #include <string.h>
 
 /* An item while it is judged: the record's body, or that of the item fetched for it. */
@@ -23,6 +25,8 @@ static enum ddb_code fetch_item(struct local_page *page, struct looked_at *at, s
 	struct local_key key;
 	enum ddb_code code = local_entry_item(
 		source->table, source->position, at->record.key, at->record.key_length, &key, err);
+	if (!code)
+		code = local_read_key(page->engine, source->table, key.bytes, key.length, err);
 	if (!code)
 		code = local_item_find(page->view, &page->scratch, &key, true, &found, err);
 	if (!code && !found.found)
@@ -289,14 +293,14 @@ static enum local_page_form form_of(const struct ddb_query *query)
 	return query->selection ? LOCAL_PAGE_PARTS : LOCAL_PAGE_WHOLE;
 }
 
-enum ddb_code local_page_init(struct local_page *page, const struct local_engine *engine,
-	struct ddb_arena *arena, const struct local_source *source, const struct ddb_query *query,
-	const struct local_range *range, struct ddb_error *err)
+enum ddb_code local_page_init(struct local_page *page, struct local_engine *engine, struct ddb_arena *arena,
+	const struct local_source *source, const struct ddb_query *query, const struct local_range *range,
+	struct ddb_error *err)
 {
 	enum local_page_form form = form_of(query);
-	*page = (struct local_page){.arena = arena, .source = source, .query = query, .form = form};
+	*page = (struct local_page){
+		.engine = engine, .arena = arena, .source = source, .query = query, .form = form};
 	page->reads_items = query->filter || form == LOCAL_PAGE_WHOLE || form == LOCAL_PAGE_PARTS;
-	page->engine = engine;
 	page->hides = local_expiry_hides(engine, source->table);
 	page->direct = form == LOCAL_PAGE_WHOLE && !query->filter && !source->fetches && !page->hides;
 	page->page_bytes = query->page_bytes ? query->page_bytes : LOCAL_PAGE_BYTES;

@@ -19,6 +19,7 @@ enum local_page_form {
 };
 
 struct local_page {
+	struct local_engine *engine;
 	struct ddb_arena *arena;  /* the response's */
 	struct ddb_arena scratch; /* of one record */
 	const struct local_source *source;
@@ -29,7 +30,6 @@ struct local_page {
 	bool reads_items; /* records' bodies are looked into: for the entry or the filter */
 	bool direct;      /* bodies are read into the response's memory */
 	bool hides;       /* what has expired is passed over, as by a filter */
-	const struct local_engine *engine;
 	struct local_page_keys keys;
 	uint64_t bytes, page_bytes; /* examined, and when to stop */
 	uint64_t fetched;           /* half units */
@@ -39,7 +39,7 @@ struct local_page {
 };
 
 /* `range`: what is walked. */
-DDB_MUST_CHECK enum ddb_code local_page_init(struct local_page *page, const struct local_engine *engine,
+DDB_MUST_CHECK enum ddb_code local_page_init(struct local_page *page, struct local_engine *engine,
 	struct ddb_arena *arena, const struct local_source *source, const struct ddb_query *query,
 	const struct local_range *range, struct ddb_error *err);
 void local_page_done(struct local_page *page);

@@ -4,6 +4,7 @@
 #include "engine/local/partition.h"
 
 #include "engine/local/index.h"
+#include "engine/local/reads.h"
 #include "engine/record.h"
 #include <string.h>
 
@@ -252,6 +253,7 @@ static enum ddb_code ground_alive(struct store_txn *view, const struct ground *g
 }
 
 struct listing {
+	struct local_engine *engine;
 	struct ddb_arena *arena;
 	const struct ddb_list_partitions *request;
 	struct ddb_partitions *ret;
@@ -342,6 +344,23 @@ static enum ddb_code list_start(struct local_engine *engine, const struct ground
 	return code;
 }
 
+/* From `first` on: all, or with `more` up to the partition that the cursor is in. */
+static enum ddb_code read_headers(struct local_engine *engine, const struct ground *ground,
+	const uint8_t *first, size_t first_length, struct store_cursor *cursor, bool more,
+	struct ddb_error *err)
+{
+	uint8_t end[LOCAL_PREFIX_BYTES];
+	const uint8_t *key = end;
+	size_t length = LOCAL_SPACE_BYTES;
+	local_space_key(ground->kind, ground->space, end);
+	if (more) {
+		store_cursor_key(cursor, &key, &length);
+		length = LOCAL_PREFIX_BYTES;
+	}
+	size_t end_length = local_key_after_prefix(key, length, end);
+	return local_read_headers(engine, ground->table, first, first_length, end, end_length, err);
+}
+
 static enum ddb_code list_in(struct store_txn *view, struct listing *listing, const struct ground *ground,
 	uint8_t *place, size_t place_length, struct ddb_error *err)
 {
@@ -353,7 +372,13 @@ static enum ddb_code list_in(struct store_txn *view, struct listing *listing, co
 		code = store_cursor_open(view, &cursor, err);
 	if (code)
 		return code;
+	uint8_t first[LOCAL_PREFIX_BYTES];
+	size_t first_length = place_length;
+	memcpy(first, place, place_length);
 	code = list_all(cursor, listing->arena, ground, place, place_length, &list, err);
+	if (!code)
+		code = read_headers(
+			listing->engine, ground, first, first_length, cursor, list.page.more, err);
 	store_cursor_close(cursor);
 	if (!code)
 		*listing->ret = list.page;
@@ -371,7 +396,7 @@ static enum ddb_code list_attempt(
 	struct store_txn *view;
 	if (table->table->provisional == DDB_PROVISIONAL && !request->index) {
 		*listing->ret = (struct ddb_partitions){0};
-		return DDB_OK;
+		return local_read_table(engine, table, err);
 	}
 	enum ddb_code code = find_ground(table, request->index, &ground, err);
 	if (!code)
@@ -388,7 +413,7 @@ static enum ddb_code list_attempt(
 enum ddb_code local_list_partitions(struct ddb_engine *engine, struct ddb_arena *arena,
 	const struct ddb_list_partitions *request, struct ddb_partitions *ret, struct ddb_error *err)
 {
-	struct listing listing = {.arena = arena, .request = request, .ret = ret};
+	struct listing listing = {.engine = local_of(engine), .arena = arena, .request = request, .ret = ret};
 	return local_on_table(local_of(engine), request->table, LOCAL_OF_ITEM, list_attempt, &listing, err);
 }
 

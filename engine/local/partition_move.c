@@ -6,7 +6,9 @@
 #include "engine/local/expiry.h"
 #include "engine/local/index.h"
 #include "engine/local/partition.h"
+#include "engine/local/reads.h"
 #include "engine/local/scratch.h"
+#include "engine/local/staged.h"
 #include "engine/local/stream.h"
 
 #include <string.h>
@@ -164,8 +166,9 @@ static enum ddb_code write_moved(
 	};
 	job->counters.bytes += meta.size - (uint64_t)old->size;
 	job->counted = true;
-	enum ddb_code code =
-		local_indexes_change(job, &item->key, NULL, NULL, &item->value, &meta, NULL, err);
+	enum ddb_code code = local_stage(job, &item->key, err);
+	if (!code)
+		code = local_indexes_change(job, &item->key, NULL, NULL, &item->value, &meta, NULL, err);
 	if (!code)
 		code = local_expiry_change(job, &item->key, NULL, &item->value, err);
 	if (!code)
@@ -217,6 +220,8 @@ static enum ddb_code move_one(struct walk *walk, struct ddb_error *err)
 		code = tell_stream(walk, &old, &found, &moved, err);
 	if (!code)
 		code = write_moved(walk, &moved, &found.meta, err);
+	if (!code)
+		code = local_stage(job, &old, err);
 	if (!code)
 		code = leave_indexes(walk, &old, &found, err);
 	if (!code)
@@ -272,12 +277,27 @@ static enum ddb_code move_walked(struct walk *walk, struct ddb_error *err)
 	return move_all(walk, err);
 }
 
+/* Both are looked through. */
+static enum ddb_code read_partition(
+	struct local_job *job, const struct local_key *partition, struct ddb_error *err)
+{
+	uint8_t end[LOCAL_PREFIX_BYTES];
+	size_t length = local_key_after_prefix(partition->bytes, LOCAL_PREFIX_BYTES, end);
+	return local_read_range(
+		job->engine, job->table, partition->bytes, LOCAL_PREFIX_BYTES, end, length, err);
+}
+
 static enum ddb_code move_change(struct local_job *job, void *context, struct ddb_error *err)
 {
 	struct walk walk = {.job = job, .move = context};
-	enum ddb_code code = store_cursor_open(job->txn, &walk.cursor, err);
+	enum ddb_code code = read_partition(job, &walk.move->from, err);
+	if (!code)
+		code = read_partition(job, &walk.move->to, err);
+	if (!code)
+		code = store_cursor_open(job->txn, &walk.cursor, err);
 	if (code)
 		return code;
+	local_stage_move(job);
 	code = move_walked(&walk, err);
 	store_cursor_close(walk.cursor);
 	return code;

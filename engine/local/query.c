@@ -3,6 +3,7 @@
  * fills a page (page.h).
  */
 #include "engine/local/page.h"
+#include "engine/local/reads.h"
 
 struct request {
 	struct ddb_arena *arena;
@@ -46,8 +47,30 @@ static enum ddb_code walk(struct local_page *page, const struct local_range *ran
 	return code;
 }
 
-static enum ddb_code fill(struct local_page *page, const struct local_range *range, struct store_txn *view,
-	struct ddb_error *err)
+/* What was walked: the range up to its end, or to the record behind the page's, which showed that there is
+ * more. */
+static enum ddb_code remember(struct local_engine *engine, const struct local_page *page,
+	const struct local_range *range, struct ddb_error *err)
+{
+	const struct local_table *table = page->source->table;
+	const struct local_place *from = &range->from, *to = &range->to;
+	struct local_place end;
+	if (!engine->view)
+		return DDB_OK;
+	if (!page->page.more)
+		return local_read_range(engine, table, from->bytes, from->length, to->bytes, to->length, err);
+	const uint8_t *key;
+	size_t length;
+	store_cursor_key(page->cursor, &key, &length);
+	local_place_set(&end, key, length);
+	end.bytes[end.length++] = 0;
+	if (page->query->backward)
+		return local_read_range(engine, table, key, length, to->bytes, to->length, err);
+	return local_read_range(engine, table, from->bytes, from->length, end.bytes, end.length, err);
+}
+
+static enum ddb_code fill(struct local_engine *engine, struct local_page *page,
+	const struct local_range *range, struct store_txn *view, struct ddb_error *err)
 {
 	enum ddb_code code = local_source_alive(view, page->source, err);
 	if (!code)
@@ -56,6 +79,8 @@ static enum ddb_code fill(struct local_page *page, const struct local_range *ran
 		return code;
 	page->view = view;
 	code = walk(page, range, err);
+	if (!code)
+		code = remember(engine, page, range, err);
 	if (!code)
 		code = local_page_finish(page, err);
 	store_cursor_close(page->cursor);
@@ -69,7 +94,7 @@ static enum ddb_code fill_in_view(struct local_engine *engine, struct local_page
 	enum ddb_code code = store_view(engine->store, &view, err);
 	if (code)
 		return code;
-	code = fill(page, range, view, err);
+	code = fill(engine, page, range, view, err);
 	store_view_end(view);
 	return code;
 }
@@ -101,7 +126,7 @@ static enum ddb_code query_attempt(
 	struct local_source source;
 	if (!query->range && !query->index && table->table->provisional == DDB_PROVISIONAL) {
 		*request->ret = (struct ddb_page){0}; /* no key yet, so no items */
-		return DDB_OK;
+		return local_read_table(engine, table, err);
 	}
 	enum ddb_code code = local_source_of(table, query, &source, err);
 	return code ? code : read_page(engine, &source, request, err);

@@ -3,6 +3,7 @@
  */
 #include "engine/local/consumed.h"
 #include "engine/local/item.h"
+#include "engine/local/reads.h"
 
 #include <string.h>
 
@@ -64,7 +65,12 @@ static enum ddb_code make_keys(struct reading *reading, struct ddb_error *err)
 		enum ddb_code code = local_key_of_map(reading->engine->store, table->table, table->space,
 			&reading->requests[i].key, &reading->keys[i], &refusal);
 		if (!code)
+			code = local_read_key(reading->engine, table, reading->keys[i].bytes,
+				reading->keys[i].length, &refusal);
+		if (!code)
 			continue;
+		if (code != DDB_VALIDATION)
+			return ddb_fail(err, code, "%s", refusal.message);
 		const char *message =
 			ddb_arena_copy(reading->arena, refusal.message, strlen(refusal.message));
 		if (!message)

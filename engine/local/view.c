@@ -4,6 +4,7 @@
 #include "engine/local/view.h"
 
 #include "engine/jsonout.h"
+#include "engine/local/commit.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,14 +158,17 @@ static void status(struct ddb_engine *e, struct ddb_json_out *json)
 
 void local_view_status(struct ddb_engine *engine, struct ddb_view_status *ret)
 {
-	const struct local_view *view = local_view_of(engine);
+	struct local_view *view = local_view_of(engine);
 	struct ddb_error why;
 	memset(ret, 0, sizeof *ret);
 	if (!view)
 		return;
 	ret->kind = view->kind;
 	ret->since_ns = view->since_ns;
-	ret->bytes = store_branch_bytes(view->engine.store);
+	ret->bytes = store_branch_bytes(view->engine.store) + local_reads_bytes(&view->reads);
+	pthread_mutex_lock(&view->lock);
+	ret->changed_items = view->staged.changed;
+	pthread_mutex_unlock(&view->lock);
 	ret->ended = check_ended(engine, &why) != DDB_OK;
 	if (ret->ended)
 		snprintf(ret->why, sizeof ret->why, "%s", why.message);
@@ -179,12 +183,44 @@ void local_end_view(struct ddb_engine *engine, const char *why)
 
 /* ---- Opening and closing ---- */
 
+static enum ddb_code view_new(struct local_view **ret, struct ddb_error *err)
+{
+	struct local_view *view = calloc(1, sizeof *view);
+	if (!view)
+		return ddb_fail_memory(err);
+	enum ddb_code code = local_cache_init(&view->engine.cache, err);
+	if (code) {
+		free(view);
+		return code;
+	}
+	code = local_reads_init(&view->reads, err);
+	if (!code && pthread_mutex_init(&view->lock, NULL)) {
+		local_reads_done(&view->reads);
+		code = ddb_fail_memory(err);
+	}
+	if (code) {
+		local_cache_done(&view->engine.cache);
+		free(view);
+		return code;
+	}
+	*ret = view;
+	return DDB_OK;
+}
+
+static void view_free(struct local_view *view)
+{
+	local_staged_done(&view->staged);
+	local_reads_done(&view->reads);
+	pthread_mutex_destroy(&view->lock);
+	local_cache_done(&view->engine.cache);
+	free(view);
+}
+
 static void close_view(struct ddb_engine *e)
 {
 	struct local_view *view = local_view_of(e);
-	local_cache_done(&view->engine.cache);
 	store_close(view->engine.store);
-	free(view);
+	view_free(view);
 }
 
 static const struct ddb_engine_ops view_ops = {
@@ -224,11 +260,13 @@ static const struct ddb_engine_ops view_ops = {
 	.scratch_rename = local_scratch_rename,
 	.scratch_list = local_scratch_list,
 	.transact_write = transact_write,
+	.transact_get = local_transact_get,
 	.list_streams = local_list_streams,
 	.read_stream = local_read_stream,
 	.watch_streams = watch_streams,
 	.watch_expired = watch_expired,
 	.open_view = open_view,
+	.commit = local_commit,
 	.view_status = local_view_status,
 	.end_view = local_end_view,
 	.sync = sync_view,
@@ -245,43 +283,38 @@ static void take_over(struct local_view *view, struct local_engine *base)
 	engine->path = base->path;
 	engine->scratch_max = base->scratch_max;
 	engine->collection_max = base->collection_max;
-	engine->move_items_max = view->max_items;
+	engine->move_items_max = view->max_items / 2; /* each leaves a place and takes another */
 	engine->hide_expired = base->hide_expired;
 	engine->expiry_now = base->expiry_now;
 	engine->clock = base->clock;
 }
 
-static enum ddb_code open_branch(struct local_view *view, struct local_engine *base, struct ddb_error *err)
+static void begin_view(struct local_view *view, const struct ddb_open_view *request)
 {
-	const struct store_branch_options options = {
-		.read_only = view->kind == DDB_SNAPSHOT, .memory_max = MEMORY_MAX};
-	enum ddb_code code = local_cache_init(&view->engine.cache, err);
-	if (code)
-		return code;
-	code = store_branch_open(base->store, &options, &view->engine.store, err);
-	if (code)
-		local_cache_done(&view->engine.cache);
-	return code;
+	view->kind = request->kind;
+	view->max_items = request->max_items ? request->max_items : DDB_TRANSACT_MAX;
+	view->max_bytes = view->max_items > DDB_TRANSACT_MAX ? (uint64_t)ITEM_BYTES * view->max_items
+							     : DDB_TRANSACT_BYTES_MAX;
+	view->since_ns = local_now();
 }
 
 enum ddb_code local_open_view(struct ddb_engine *engine, const struct ddb_open_view *request,
 	struct ddb_engine **ret, struct ddb_error *err)
 {
 	struct local_engine *base = local_of(engine);
+	struct local_view *view = NULL;
+	const struct store_branch_options options = {
+		.read_only = request->kind == DDB_SNAPSHOT, .memory_max = MEMORY_MAX};
 	if (base->read_only && request->kind == DDB_TRANSACTION)
 		return ddb_fail(err, DDB_ACCESS_DENIED, "The store was opened read-only: %s", base->path);
-	struct local_view *view = calloc(1, sizeof *view);
-	if (!view)
-		return ddb_fail_memory(err);
+	enum ddb_code code = view_new(&view, err);
+	if (code)
+		return code;
 	view->base = base;
-	view->kind = request->kind;
-	view->max_items = request->max_items ? request->max_items : DDB_TRANSACT_MAX;
-	view->max_bytes = view->max_items > DDB_TRANSACT_MAX ? (uint64_t)ITEM_BYTES * view->max_items
-							     : DDB_TRANSACT_BYTES_MAX;
-	view->since_ns = local_now();
-	enum ddb_code code = open_branch(view, base, err);
+	begin_view(view, request);
+	code = store_branch_open(base->store, &options, &view->engine.store, err);
 	if (code) {
-		free(view);
+		view_free(view);
 		return code;
 	}
 	take_over(view, base);

@@ -9,6 +9,8 @@
 #define LOCAL_VIEW_H
 
 #include "engine/local/local_private.h"
+#include "engine/local/reads.h"
+#include "engine/local/staged.h"
 #include "engine/store/branch.h"
 
 struct local_view {
@@ -18,6 +20,10 @@ struct local_view {
 	unsigned max_items;
 	uint64_t max_bytes; /* of changed items */
 	int64_t since_ns;
+	/* Of a transaction. The lock is taken before the branch, and by who writes or commits. */
+	pthread_mutex_t lock;
+	struct local_staged staged;
+	struct local_reads reads;
 };
 
 enum ddb_code local_open_view(

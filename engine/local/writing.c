@@ -6,6 +6,8 @@
 #include "engine/local/expiry.h"
 #include "engine/local/index.h"
 #include "engine/local/partition.h"
+#include "engine/local/reads.h"
+#include "engine/local/staged.h"
 #include "engine/local/stream.h"
 #include <string.h>
 
@@ -39,7 +41,9 @@ enum ddb_code local_writing_begin(struct local_writing *writing, struct local_jo
 		     local_expires(job->table);
 	bool body = whole || local_has_stream(job->engine, job->table);
 	struct local_found *old = &writing->old;
-	enum ddb_code code = local_item_find(job->txn, &job->arena, key, body, old, err);
+	enum ddb_code code = local_read_key(job->engine, job->table, key->bytes, key->length, err);
+	if (!code)
+		code = local_item_find(job->txn, &job->arena, key, body, old, err);
 	if (!code && old->found && whole)
 		code = local_body_decode(&job->arena, old->body, old->length, &writing->old_item, err);
 	if (!code)
@@ -99,7 +103,9 @@ enum ddb_code local_writing_store(struct local_writing *writing, const struct lo
 	meta->version = local_next_version(job->engine, job->txn);
 	meta->size = item->size;
 	memcpy(meta->rendered, item->rendered, sizeof meta->rendered);
-	enum ddb_code code = change_entries(writing, &item->value, meta, err); /* first: it may refuse */
+	enum ddb_code code = local_stage(job, writing->key, err);
+	if (!code)
+		code = change_entries(writing, &item->value, meta, err); /* first: it may refuse */
 	if (code)
 		return code;
 	job->counters.items += !old->found;
@@ -128,7 +134,9 @@ enum ddb_code local_writing_put(struct local_writing *writing, const struct loca
 	result.meta.mtime_ns = mtime_ns;
 	if (!result.unchanged)
 		code = local_writing_store(writing, item, &result.meta, err);
-	else if (mtime_ns != old->meta.mtime_ns)
+	else
+		code = local_stage(job, writing->key, err);
+	if (!code && result.unchanged && mtime_ns != old->meta.mtime_ns)
 		code = local_item_write(job->txn, writing->key, &result.meta, item->body, item->length, err);
 	if (code)
 		return code;
@@ -145,7 +153,9 @@ enum ddb_code local_writing_remove(struct local_writing *writing, struct ddb_err
 	job->counters.items--;
 	job->counters.bytes -= writing->old.meta.size;
 	job->counted = true;
-	enum ddb_code code = store_delete(job->txn, key->bytes, key->length, NULL, err);
+	enum ddb_code code = local_stage(job, key, err);
+	if (!code)
+		code = store_delete(job->txn, key->bytes, key->length, NULL, err);
 	if (!code)
 		code = local_place_leave(job, key, err);
 	if (!code)
