@@ -298,6 +298,34 @@ static enum ddb_code read_stream(struct ddb_engine *e, struct ddb_arena *arena,
 	return FORWARD(e, read_stream, arena, request, ret, err);
 }
 
+static enum ddb_code transact_write(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_transact_write *request, struct ddb_transact_result *ret, struct ddb_error *err)
+{
+	struct going *going = ddb_arena_array(arena, request->count, sizeof *going);
+	if (!going)
+		return ddb_fail_memory(err);
+	for (size_t i = 0; i < request->count; i++)
+		if (request->actions[i].kind == DDB_TRANSACT_DELETE)
+			begin_going(e, request->actions[i].table, &request->actions[i].value, &going[i]);
+	enum ddb_code code = FORWARD(e, transact_write, arena, request, ret, err);
+	bool done = !code && !ret->repeated;
+	for (size_t i = 0; i < request->count; i++) {
+		const struct ddb_transact_action *action = &request->actions[i];
+		if (action->kind == DDB_TRANSACT_DELETE)
+			end_going(e, &going[i], done);
+		else if (done && action->kind != DDB_TRANSACT_CHECK)
+			tell_put(e, action->table, &action->value);
+	}
+	return code;
+}
+
+static enum ddb_code transact_get(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_transact_get *requests, size_t count, struct ddb_transact_get_result *ret,
+	struct ddb_error *err)
+{
+	return FORWARD(e, transact_get, arena, requests, count, ret, err);
+}
+
 static enum ddb_code sync_all(struct ddb_engine *e, struct ddb_error *err)
 {
 	return INNER(e)->ops->sync(INNER(e), err);
@@ -321,6 +349,8 @@ static const struct ddb_engine_ops ops = {
 	.batch_get = batch_get,
 	.list_streams = list_streams,
 	.read_stream = read_stream,
+	.transact_write = transact_write,
+	.transact_get = transact_get,
 	.sync = sync_all,
 };
 

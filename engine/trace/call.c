@@ -110,6 +110,12 @@ static void write_kind(struct ddb_json_out *json, const void *detail)
 	write_text(json, names[*(const enum ddb_provisional *)detail]);
 }
 
+static void write_view(struct ddb_json_out *json, const void *detail)
+{
+	static const char *const names[] = {[DDB_SNAPSHOT] = "snapshot", [DDB_TRANSACTION] = "transaction"};
+	write_text(json, names[*(const enum ddb_view_kind *)detail]);
+}
+
 static void write_size(struct ddb_json_out *json, const void *detail)
 {
 	ddb_json_int(json, (int64_t) * (const size_t *)detail);
@@ -155,6 +161,7 @@ static const struct detail asked[] = {
 	DETAIL(conditional, write_bool),
 	DETAIL(return_values, write_return_values),
 	DETAIL(kind, write_kind),
+	DETAIL(view, write_view),
 	DETAIL(provisional, write_bool),
 	DETAIL(offset, write_uint64),
 	DETAIL(size, write_uint64),
@@ -169,6 +176,7 @@ static const struct detail asked[] = {
 	DETAIL(projected, write_bool),
 	DETAIL(select, write_select),
 	DETAIL(consistent, write_bool),
+	DETAIL(token, write_bool),
 };
 static const struct detail reported[] = {DETAIL(done, write_size)};
 static const struct detail answered[] = {
@@ -181,6 +189,7 @@ static const struct detail answered[] = {
 	DETAIL(unprocessed, write_size),
 	DETAIL(items, write_uint64),
 	DETAIL(more, write_bool),
+	DETAIL(repeated, write_bool),
 };
 #define WRITE_DETAILS(json, call, rows) write_details(json, call, rows, sizeof(rows) / sizeof *(rows))
 

@@ -22,12 +22,13 @@ struct trace_call {
 	const enum ddb_return_values *return_values;
 	const enum ddb_select *select;
 	const enum ddb_provisional *kind;
+	const enum ddb_view_kind *view;
 	const size_t *count;
 	const uint64_t *offset, *size;
 	const bool *provisional, *exchange, *exclusive, *no_replace, *meta_only, *keys_only, *backward;
-	const bool *conditional, *filtered, *projected, *consistent;
+	const bool *conditional, *filtered, *projected, *consistent, *token;
 	const size_t *done; /* of a failed call, too */
-	const bool *replaced, *unchanged, *found, *existed, *more;
+	const bool *replaced, *unchanged, *found, *existed, *more, *repeated;
 	const size_t *examined, *returned, *unprocessed;
 	const uint64_t *items;
 };

@@ -418,6 +418,64 @@ static void watch_expired(struct ddb_engine *e,
 	INNER(e)->ops->watch_expired(INNER(e), expired, context);
 }
 
+static enum ddb_code transact_write(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_transact_write *request, struct ddb_transact_result *ret, struct ddb_error *err)
+{
+	return FORWARD(e, transact_write, (INNER(e), arena, request, ret, err),
+		.operation = "TransactWriteItems", .count = &request->count,
+		.token = when_given(request->token), .repeated = &ret->repeated);
+}
+
+static enum ddb_code transact_get(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_transact_get *requests, size_t count, struct ddb_transact_get_result *ret,
+	struct ddb_error *err)
+{
+	return FORWARD(e, transact_get, (INNER(e), arena, requests, count, ret, err),
+		.operation = "TransactGetItems", .count = &count);
+}
+
+/* ---- Views ---- */
+
+/* What is done in a view is traced as well, in the same file. */
+static enum ddb_code open_view(struct ddb_engine *e, const struct ddb_open_view *request,
+	struct ddb_engine **ret, struct ddb_error *err)
+{
+	struct ddb_engine *inner = NULL;
+	enum ddb_code code = FORWARD(e, open_view, (INNER(e), request, &inner, err), .operation = "OpenView",
+		.view = &request->kind);
+	if (code)
+		return code;
+	struct trace *trace = calloc(1, sizeof *trace);
+	int file = trace ? fcntl(((struct trace *)e)->file, F_DUPFD_CLOEXEC, 0) : -1;
+	if (file < 0) {
+		free(trace);
+		inner->ops->close(inner);
+		return ddb_fail_memory(err);
+	}
+	*trace = (struct trace){.engine = *e, .inner = inner, .file = file};
+	*ret = &trace->engine;
+	return DDB_OK;
+}
+
+static enum ddb_code commit(struct ddb_engine *e, struct ddb_arena *arena, const struct ddb_commit *request,
+	struct ddb_commit_result *ret, struct ddb_error *err)
+{
+	return FORWARD(e, commit, (INNER(e), arena, request, ret, err), .operation = "Commit",
+		.count = &request->check_count, .token = when_given(request->token),
+		.done = &ret->change_count, .repeated = &ret->repeated);
+}
+
+static void view_status(struct ddb_engine *e, struct ddb_view_status *ret)
+{
+	INNER(e)->ops->view_status(INNER(e), ret);
+}
+
+static void end_view(struct ddb_engine *e, const char *why)
+{
+	INNER(e)->ops->end_view(INNER(e), why);
+	record(e, (struct trace_call){.operation = "EndView"}, DDB_OK);
+}
+
 static enum ddb_code sync_engine(struct ddb_engine *e, struct ddb_error *err)
 {
 	return FORWARD(e, sync, (INNER(e), err), .operation = "Sync");
@@ -481,6 +539,12 @@ static const struct ddb_engine_ops trace_ops = {
 	.read_stream = read_stream,
 	.watch_streams = watch_streams,
 	.watch_expired = watch_expired,
+	.transact_write = transact_write,
+	.transact_get = transact_get,
+	.open_view = open_view,
+	.commit = commit,
+	.view_status = view_status,
+	.end_view = end_view,
 	.sync = sync_engine,
 	.status = status,
 };

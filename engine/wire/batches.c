@@ -229,7 +229,7 @@ WIRE_WRITER(wire_write_batch_written)
 	wire_open(json, "ConsumedCapacity", '[');
 	for (size_t i = 0; i < written->result.table_count; i++)
 		wire_write_consumed(&written->result.capacities[i], written->result.tables[i],
-			capacity == WIRE_CAPACITY_INDEXES, json);
+			capacity == WIRE_CAPACITY_INDEXES, NULL, json);
 	ddb_json_close(json, ']');
 }
 
@@ -380,7 +380,7 @@ WIRE_WRITER(wire_write_batch_got)
 		return;
 	wire_open(json, "ConsumedCapacity", '[');
 	for (uint32_t i = 0; i < asked->tables.count; i++)
-		wire_write_consumed(
-			&got->results[i].capacity, got->tables[i], capacity == WIRE_CAPACITY_INDEXES, json);
+		wire_write_consumed(&got->results[i].capacity, got->tables[i],
+			capacity == WIRE_CAPACITY_INDEXES, NULL, json);
 	ddb_json_close(json, ']');
 }

@@ -86,23 +86,27 @@ void wire_write_item(struct ddb_json_out *json, const char *name, const struct d
 	ddb_typed_write_item(json, item);
 }
 
-static void write_units(uint64_t half_units, struct ddb_json_out *json)
+static void write_units(uint64_t half_units, const char *split, struct ddb_json_out *json)
 {
 	char text[32];
 	snprintf(text, sizeof text, "%" PRIu64 ".%d", half_units / 2, half_units % 2 ? 5 : 0);
 	ddb_json_name(json, "CapacityUnits", strlen("CapacityUnits"));
 	ddb_json_raw(json, text);
+	if (!split)
+		return;
+	ddb_json_name(json, split, strlen(split));
+	ddb_json_raw(json, text);
 }
 
-static void write_arm(const char *name, uint64_t half_units, struct ddb_json_out *json)
+static void write_arm(const char *name, uint64_t half_units, const char *split, struct ddb_json_out *json)
 {
 	wire_open(json, name, '{');
-	write_units(half_units, json);
+	write_units(half_units, split, json);
 	ddb_json_close(json, '}');
 }
 
-static void write_index_arms(
-	const struct ddb_capacity *capacity, bool local, const char *member, struct ddb_json_out *json)
+static void write_index_arms(const struct ddb_capacity *capacity, bool local, const char *member,
+	const char *split, struct ddb_json_out *json)
 {
 	bool any = false;
 	for (size_t i = 0; i < capacity->count; i++) {
@@ -112,27 +116,27 @@ static void write_index_arms(
 		if (!any)
 			wire_open(json, member, '{');
 		any = true;
-		write_arm(arm->index, arm->half_units, json);
+		write_arm(arm->index, arm->half_units, split, json);
 	}
 	if (any)
 		ddb_json_close(json, '}');
 }
 
-void wire_write_consumed(
-	const struct ddb_capacity *capacity, const char *table, bool indexes, struct ddb_json_out *json)
+void wire_write_consumed(const struct ddb_capacity *capacity, const char *table, bool indexes,
+	const char *split, struct ddb_json_out *json)
 {
 	uint64_t total = 0;
 	for (size_t i = 0; i < capacity->count; i++)
 		total += capacity->arms[i].half_units;
 	ddb_json_open(json, '{');
 	ddb_json_member_string(json, "TableName", table);
-	write_units(total, json);
+	write_units(total, split, json);
 	for (size_t i = 0; indexes && i < capacity->count; i++)
 		if (!capacity->arms[i].index)
-			write_arm("Table", capacity->arms[i].half_units, json);
+			write_arm("Table", capacity->arms[i].half_units, split, json);
 	if (indexes) {
-		write_index_arms(capacity, false, "GlobalSecondaryIndexes", json);
-		write_index_arms(capacity, true, "LocalSecondaryIndexes", json);
+		write_index_arms(capacity, false, "GlobalSecondaryIndexes", split, json);
+		write_index_arms(capacity, true, "LocalSecondaryIndexes", split, json);
 	}
 	ddb_json_close(json, '}');
 }
@@ -141,17 +145,23 @@ void wire_write_capacity(
 	const struct ddb_capacity *capacity, const char *table, bool indexes, struct ddb_json_out *json)
 {
 	ddb_json_name(json, "ConsumedCapacity", strlen("ConsumedCapacity"));
-	wire_write_consumed(capacity, table, indexes, json);
+	wire_write_consumed(capacity, table, indexes, NULL, json);
 }
 
-void wire_write_collection(const struct ddb_value *key, uint64_t bytes, struct ddb_json_out *json)
+void wire_write_collected(const struct ddb_value *key, uint64_t bytes, struct ddb_json_out *json)
 {
 	int64_t low = (int64_t)(bytes >> 30);
-	wire_open(json, "ItemCollectionMetrics", '{');
+	ddb_json_open(json, '{');
 	wire_write_item(json, "ItemCollectionKey", key);
 	wire_open(json, "SizeEstimateRangeGB", '[');
 	ddb_json_int(json, low);
 	ddb_json_int(json, low + 1);
 	ddb_json_close(json, ']');
 	ddb_json_close(json, '}');
+}
+
+void wire_write_collection(const struct ddb_value *key, uint64_t bytes, struct ddb_json_out *json)
+{
+	ddb_json_name(json, "ItemCollectionMetrics", strlen("ItemCollectionMetrics"));
+	wire_write_collected(key, bytes, json);
 }

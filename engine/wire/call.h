@@ -19,6 +19,8 @@ struct wire_call {
 	const struct ddb_error *broken; /* the first typed value that broke a rule; code DDB_OK: none */
 	struct ddb_table *table;        /* a reference: what wire_table found last */
 	const struct ddb_write_answer *answer; /* of a write: may hold the item that a condition refused */
+	size_t reason_count;                   /* of a transaction that was cancelled: why, by position */
+	const struct ddb_reason *reasons;
 	struct ddb_error *err;
 };
 
@@ -52,12 +54,15 @@ enum ddb_code wire_of_items(struct wire_call *call, enum ddb_code code);
 enum wire_capacity { WIRE_CAPACITY_NONE, WIRE_CAPACITY_TOTAL, WIRE_CAPACITY_INDEXES };
 extern const struct member_word wire_capacity_words[], wire_metrics_words[];
 
-/* The object of one table, as an element or behind a name. */
-void wire_write_consumed(
-	const struct ddb_capacity *capacity, const char *table, bool indexes, struct ddb_json_out *json);
+/* The object of one table, as an element or behind a name. `split`: the member that says of transactions
+ * which units they are; or NULL. */
+void wire_write_consumed(const struct ddb_capacity *capacity, const char *table, bool indexes,
+	const char *split, struct ddb_json_out *json);
 /* The members ConsumedCapacity and ItemCollectionMetrics. */
 void wire_write_capacity(
 	const struct ddb_capacity *capacity, const char *table, bool indexes, struct ddb_json_out *json);
+/* The object of one collection. */
+void wire_write_collected(const struct ddb_value *key, uint64_t bytes, struct ddb_json_out *json);
 void wire_write_collection(const struct ddb_value *key, uint64_t bytes, struct ddb_json_out *json);
 void wire_open(struct ddb_json_out *json, const char *name, char bracket);
 void wire_write_item(struct ddb_json_out *json, const char *name, const struct ddb_value *item);

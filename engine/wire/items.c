@@ -13,7 +13,7 @@ const struct member_word wire_capacity_words[] = {{"INDEXES", WIRE_CAPACITY_INDE
 	{"TOTAL", WIRE_CAPACITY_TOTAL}, {"NONE", WIRE_CAPACITY_NONE}, {NULL, 0}};
 const struct member_word wire_metrics_words[] = {{"SIZE", true}, {"NONE", false}, {NULL, 0}};
 static const struct member_word operator_words[] = {{"OR", 0}, {"AND", 1}, {NULL, 0}};
-static const struct member_word failure_words[] = {{"ALL_OLD", true}, {"NONE", false}, {NULL, 0}};
+const struct member_word wire_failure_words[] = {{"ALL_OLD", true}, {"NONE", false}, {NULL, 0}};
 static const struct member_word return_words[] = {{"ALL_NEW", DDB_RETURN_ALL_NEW},
 	{"UPDATED_OLD", DDB_RETURN_UPDATED_OLD}, {"ALL_OLD", DDB_RETURN_ALL_OLD}, {"NONE", DDB_RETURN_NONE},
 	{"UPDATED_NEW", DDB_RETURN_UPDATED_NEW}, {NULL, 0}};
@@ -26,7 +26,7 @@ static const struct member_word return_words[] = {{"ALL_NEW", DDB_RETURN_ALL_NEW
 		WIRE_RETURN_METRICS(wire_item_request, metrics),                                             \
 		{ROW(MEMBER_TEXT, "ConditionalOperator", operator_), .words = operator_words},               \
 		{ROW(MEMBER_TEXT, "ReturnValuesOnConditionCheckFailure", return_on_failure),                 \
-			.words = failure_words},                                                             \
+			.words = wire_failure_words},                                                        \
 		{ROW(MEMBER_TEXT, "ConditionExpression", condition)},                                        \
 		{ROW(MEMBER_JSON, "Expected", expected)}, WIRE_NAMES(wire_item_request, names),              \
 		WIRE_VALUES(wire_item_request, values)
@@ -88,7 +88,7 @@ static enum ddb_code prepare(struct wire_call *call, const struct member_type *t
 		return code;
 	ret->terms.return_values =
 		(enum ddb_return_values)wire_word(return_words, &request->return_values, DDB_RETURN_NONE);
-	ret->terms.return_on_failure = wire_word(failure_words, &request->return_on_failure, false);
+	ret->terms.return_on_failure = wire_word(wire_failure_words, &request->return_on_failure, false);
 	code = check_return_values(call, type, ret->terms.return_values);
 	if (!code)
 		code = wire_expressions_read(call, request, &ret->expressions);

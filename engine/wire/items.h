@@ -86,7 +86,8 @@ struct wire_found {
 		MEMBER_ROW(MEMBER_VALUES, struct_, "ExpressionAttributeValues", field),                      \
 			.refusal = "ExpressionAttributeValues contains invalid value: "                      \
 	}
-extern const struct member_row wire_attribute_name; /* of AttributesToGet */
+extern const struct member_word wire_failure_words[]; /* of ReturnValuesOnConditionCheckFailure */
+extern const struct member_row wire_attribute_name;   /* of AttributesToGet */
 #define WIRE_ATTRIBUTES(struct_, field)                                                                      \
 	{                                                                                                    \
 		MEMBER_ROW(MEMBER_LIST, struct_, "AttributesToGet", field), .least = 1, .most = 255,         \

@@ -7,6 +7,7 @@
 #include "engine/wire/items.h"
 #include "engine/wire/streams.h"
 #include "engine/wire/tables.h"
+#include "engine/wire/transactions.h"
 
 #include "engine/json.h"
 #include "engine/typed.h"
@@ -49,6 +50,8 @@ static const struct wire_operation operations[] = {
 	{"Query", &wire_query_type, sizeof(struct wire_found), wire_query, wire_write_found, READS, TABLES},
 	{"Scan", &wire_scan_type, sizeof(struct wire_found), wire_scan, wire_write_found, READS, TABLES},
 	{"TagResource", &wire_resource_type, 0, wire_tag, NULL, CHANGES, TABLES},
+	{"TransactGetItems", &wire_transact_get_type, sizeof(struct wire_transact_got), wire_transact_get, wire_write_transact_got, READS, TABLES},
+	{"TransactWriteItems", &wire_transact_write_type, sizeof(struct wire_transact_written), wire_transact_write, wire_write_transact_written, CHANGES, TABLES},
 	{"UntagResource", &wire_untag_type, 0, wire_untag, NULL, CHANGES, TABLES},
 	{"UpdateItem", &wire_update_item_type, sizeof(struct wire_written), wire_update_item, wire_write_written, CHANGES, TABLES},
 	{"UpdateTable", &wire_update_table_type, sizeof(struct wire_description), wire_update_table, wire_write_table_description, CHANGES, TABLES},
@@ -170,7 +173,10 @@ static void write_error(const struct wire_call *call, struct ddb_buffer *out)
 	ddb_json_out_init(&json, out, false);
 	ddb_json_open(&json, '{');
 	ddb_json_member_string(&json, "__type", type);
-	ddb_json_member_string(&json, row->message, call->err->message);
+	if (call->err->code == DDB_TRANSACTION_CANCELED && call->reasons)
+		wire_write_reasons(call, row->message, &json);
+	else
+		ddb_json_member_string(&json, row->message, call->err->message);
 	if (call->err->code == DDB_CONDITIONAL_CHECK_FAILED && answer && answer->has_item)
 		wire_write_item(&json, "Item", &answer->item);
 	ddb_json_close(&json, '}');
