@@ -6,6 +6,7 @@
 #include "engine/local/check.h"
 
 #include "engine/local/stream.h"
+#include "engine/local/token.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -327,6 +328,7 @@ static const char *kind_of(const uint8_t *key, size_t length)
 		[LOCAL_TOTALS] = "the totals",
 		[LOCAL_TABLE] = "the record of the table",
 		[LOCAL_EXPIRY] = "an expiry",
+		[LOCAL_TOKEN] = "the token of a transaction",
 	};
 	return length > 0 && kinds[key[0]] ? kinds[key[0]] : "a record of no known kind";
 }
@@ -508,7 +510,7 @@ static enum ddb_code visit_kind(
 {
 	(void)context;
 	const uint8_t kind[1] = {walk->key[0]};
-	if (!strchr("ABCDEFGIJNQSTVX", kind[0]) || !kind[0])
+	if (!strchr("ABCDEFGIJNQSTVXY", kind[0]) || !kind[0])
 		check_problem(check, "store: a record of no known kind (%02X)", kind[0]);
 	if (kind[0] == 0xff) {
 		walk->skip_to_length = sizeof walk->skip_to;
@@ -545,6 +547,31 @@ static enum ddb_code check_orphans(struct check *check, struct ddb_error *err)
 			code = check_refresh(check, err); /* to see the tombstones that were just written */
 	}
 	return code ? code : check_each(check, (const uint8_t *)"", 0, visit_kind, NULL, err);
+}
+
+/* ---- Tokens ---- */
+
+static enum ddb_code visit_token(
+	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
+{
+	struct store_value value;
+	bool sound = false;
+	int64_t time_ns;
+	(void)context;
+	enum ddb_code code = check_value(check, walk, &value, &sound, err);
+	if (code)
+		return code;
+	if (sound && walk->length == LOCAL_TOKEN_KEY_BYTES && !local_token_time(&value, &time_ns, NULL))
+		return DDB_OK;
+	if (sound)
+		check_problem(check, "store: the token of a transaction cannot be read");
+	return check_delete(check, walk->key, walk->length, err);
+}
+
+static enum ddb_code check_tokens(struct check *check, struct ddb_error *err)
+{
+	static const uint8_t prefix[1] = {LOCAL_TOKEN};
+	return check_each(check, prefix, sizeof prefix, visit_token, NULL, err);
 }
 
 /* ---- Totals ---- */
@@ -623,6 +650,8 @@ static enum ddb_code check_all(struct check *check, struct ddb_error *err)
 		code = check_orphans(check, err);
 	if (!code)
 		code = check_scratch(check, err);
+	if (!code)
+		code = check_tokens(check, err);
 	return code ? code : check_totals(check, err);
 }
 

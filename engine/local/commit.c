@@ -446,6 +446,8 @@ enum ddb_code local_commit(struct ddb_engine *engine, struct ddb_arena *arena,
 	done(&commit);
 	if (!code)
 		*ret = commit.result;
+	if (!code && request->token)
+		local_keeper_sweeps(commit.base);
 	if (code == DDB_TRANSACTION_CANCELED || code == DDB_VALIDATION) {
 		ret->reason_count = commit.conflicts.count;
 		ret->reasons = commit.conflicts.reasons;

@@ -16,6 +16,8 @@
 enum {
 	PURGE_ROUNDS_AT_OPEN = 64, /* some 250,000 records: a second or so */
 };
+enum { VIEW_SECONDS = 3600, VIEW_FREE_PERCENT = 5 };
+
 static unsigned ttl_interval_ms(uint64_t seconds)
 {
 	enum { DEFAULT = 60, MOST = 24 * 3600 };
@@ -224,12 +226,14 @@ static void local_free(struct local_engine *engine)
 static void local_close(struct ddb_engine *base)
 {
 	struct local_engine *engine = local_of(base);
+	local_keeper_stop(engine);
 	local_sweeper_stop(engine);
 	local_filler_stop(engine);
 	local_streams_stop(engine);
 	local_sweeper_done(&engine->sweeper);
 	local_filler_done(&engine->filler);
 	local_streams_done(&engine->streams);
+	local_keeper_done(&engine->keeper);
 	local_cache_done(&engine->cache);
 	store_close(engine->store);
 	local_free(engine);
@@ -280,6 +284,7 @@ static void local_status(struct ddb_engine *base, struct ddb_json_out *json)
 	ddb_json_member_int(json, "jobs", (int64_t)status.jobs);
 	ddb_json_member_int(json, "file_bytes", (int64_t)status.file_bytes);
 	ddb_json_member_int(json, "free_bytes", (int64_t)(status.pages_free * status.page_bytes));
+	local_keeper_status(engine, status.pages_kept * status.page_bytes, json);
 	write_error(json, "write_error", status.write_error);
 	write_error(json, "sync_error", status.sync_error);
 }
@@ -361,9 +366,14 @@ static enum ddb_code open_parts(struct local_engine *engine, const char *path,
 	code = local_streams_init(&engine->streams, err);
 	if (code)
 		goto no_streams;
+	code = local_keeper_init(&engine->keeper, err);
+	if (code)
+		goto no_keeper;
 	code = store_open(path, &store_options, &engine->store, err);
 	if (!code)
 		return DDB_OK;
+	local_keeper_done(&engine->keeper);
+no_keeper:
 	local_streams_done(&engine->streams);
 no_streams:
 	local_sweeper_done(&engine->sweeper);
@@ -395,9 +405,14 @@ enum ddb_code ddb_local_open(const char *path, const struct ddb_local_options *o
 	}
 	local_purge(engine, PURGE_ROUNDS_AT_OPEN);
 	engine->sweeper.interval_ms = ttl_interval_ms(options->ttl_interval);
-	local_filler_begin(engine);
 	local_streams_begin(engine);
 	local_sweeper_begin(engine);
+	engine->keeper.view_ns =
+		(int64_t)(options->view_seconds ? options->view_seconds : VIEW_SECONDS) * 1000000000;
+	engine->keeper.free_percent =
+		options->view_free_percent ? options->view_free_percent : VIEW_FREE_PERCENT;
+	local_filler_begin(engine);
+	local_keeper_begin(engine);
 	*ret = &engine->base;
 	return DDB_OK;
 }

@@ -21,6 +21,8 @@ struct ddb_local_options {
 	/* What has expired is not shown by reads, though it is there until it is removed; to writes and their
 	 * conditions it is there. */
 	bool hide_expired;
+	unsigned view_seconds;      /* that a snapshot or transaction may be open; 0: 3600 */
+	unsigned view_free_percent; /* of the file system, below which the oldest of them end; 0: 5 */
 	const struct ddb_rendering_hooks *hooks; /* borrowed for the engine's life */
 };
 

@@ -10,6 +10,7 @@
 
 #include "engine/local/catalog.h"
 #include "engine/local/filler.h"
+#include "engine/local/keeper.h"
 #include "engine/local/local.h"
 #include "engine/local/stream_keeper.h"
 #include "engine/local/sweeper.h"
@@ -39,6 +40,7 @@ struct local_engine {
 	struct local_filler filler;
 	struct local_streams streams;
 	struct local_sweeper sweeper;
+	struct local_keeper keeper;
 	bool hide_expired;
 	int64_t expiry_now;     /* seconds: the time by which items expire; 0: the clock's */
 	int64_t (*clock)(void); /* NULL: local_now; tests have their own */

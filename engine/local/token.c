@@ -205,3 +205,25 @@ void local_tokens_sweep(struct local_engine *engine, int64_t now)
 	while (over.more && !sweep_some(engine, &over, NULL))
 		;
 }
+
+bool local_tokens_any(struct local_engine *engine)
+{
+	static const uint8_t first[1] = {LOCAL_TOKEN};
+	struct store_txn *view;
+	struct store_cursor *cursor;
+	bool found = false;
+	if (store_view(engine->store, &view, NULL))
+		return false;
+	if (!store_cursor_open(view, &cursor, NULL)) {
+		if (store_cursor_seek(cursor, first, sizeof first, &found, NULL))
+			found = false;
+		const uint8_t *key;
+		size_t length;
+		if (found)
+			store_cursor_key(cursor, &key, &length);
+		found = found && key[0] == LOCAL_TOKEN;
+		store_cursor_close(cursor);
+	}
+	store_view_end(view);
+	return found;
+}

@@ -41,6 +41,7 @@ DDB_MUST_CHECK enum ddb_code local_token_write(
 /* The time of a record, whose head must be one. DDB_DAMAGED. */
 DDB_MUST_CHECK enum ddb_code local_token_time(
 	const struct store_value *value, int64_t *ret, struct ddb_error *err);
+bool local_tokens_any(struct local_engine *engine);
 /* Removes all that are over, a few at a time. */
 void local_tokens_sweep(struct local_engine *engine, int64_t now);
 

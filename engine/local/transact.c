@@ -527,5 +527,7 @@ enum ddb_code local_transact_write(struct ddb_engine *engine, struct ddb_arena *
 		*ret = transaction.result;
 	if (!code)
 		ret->reason_count = 0;
+	if (!code && request->token)
+		local_keeper_sweeps(transaction.engine);
 	return code;
 }

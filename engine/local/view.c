@@ -219,6 +219,7 @@ static void view_free(struct local_view *view)
 static void close_view(struct ddb_engine *e)
 {
 	struct local_view *view = local_view_of(e);
+	local_keeper_remove(view->base, view);
 	store_close(view->engine.store);
 	view_free(view);
 }
@@ -318,6 +319,12 @@ enum ddb_code local_open_view(struct ddb_engine *engine, const struct ddb_open_v
 		return code;
 	}
 	take_over(view, base);
+	code = local_keeper_add(base, view, err);
+	if (code) {
+		store_close(view->engine.store);
+		view_free(view);
+		return code;
+	}
 	*ret = &view->engine.base;
 	return DDB_OK;
 }

@@ -20,6 +20,9 @@ struct local_view {
 	unsigned max_items;
 	uint64_t max_bytes; /* of changed items */
 	int64_t since_ns;
+	/* The keeper's: */
+	int64_t opened_ns; /* on the clock that nobody sets */
+	struct local_view *older, *newer;
 	/* Of a transaction. The lock is taken before the branch, and by who writes or commits. */
 	pthread_mutex_t lock;
 	struct local_staged staged;

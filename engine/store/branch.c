@@ -181,6 +181,21 @@ static void list_remove(struct store_environment *environment, struct store_bran
 	pthread_mutex_unlock(&environment->lock);
 }
 
+uint64_t store_branches_oldest(struct store_environment *environment)
+{
+	uint64_t oldest = UINT64_MAX;
+	pthread_mutex_lock(&environment->lock);
+	for (struct store_branch *branch = environment->branches; branch; branch = branch->next) {
+		uint64_t number = branch->number / STORE_JOBS_MAX;
+		pthread_mutex_lock(&branch->lock);
+		if (branch->moment && number < oldest)
+			oldest = number;
+		pthread_mutex_unlock(&branch->lock);
+	}
+	pthread_mutex_unlock(&environment->lock);
+	return oldest;
+}
+
 void store_branches_drop(struct store_environment *environment, const char *why)
 {
 	struct store_txn *moments = NULL;

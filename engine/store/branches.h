@@ -29,6 +29,8 @@ DDB_MUST_CHECK enum ddb_code store_branch_delete(
 /* A view of the base. */
 struct store_txn *store_branch_moment(const struct store_txn *view);
 const struct store_changes *store_branch_map(const struct store_txn *view);
+/* LMDB's number of the oldest moment that is kept; UINT64_MAX: there is none. */
+uint64_t store_branches_oldest(struct store_environment *environment);
 /* All branches, before LMDB is closed. No lock is held. */
 void store_branches_drop(struct store_environment *environment, const char *why);
 

@@ -353,22 +353,25 @@ enum ddb_code store_cursor_value(struct store_cursor *cursor, struct ddb_arena *
 
 /* ---- Status ---- */
 
-static uint64_t count_free(struct store_txn *view)
+/* A state needs the pages that later commits have freed. */
+static void count_free(struct store_txn *view, uint64_t oldest, struct store_status *ret)
 {
 	enum { FREE_TREE = 0 }; /* LMDB's own: lists of page numbers behind their counts */
 	MDB_cursor *cursor;
 	MDB_val key, value;
-	uint64_t count = 0;
 	if (mdb_cursor_open(view->mdb, FREE_TREE, &cursor))
-		return 0;
+		return;
 	while (!mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
 		size_t listed = 0;
 		if (value.mv_size >= sizeof listed)
 			memcpy(&listed, value.mv_data, sizeof listed);
-		count += listed;
+		size_t by = 0;
+		if (key.mv_size == sizeof by)
+			memcpy(&by, key.mv_data, sizeof by);
+		ret->pages_free += listed;
+		ret->pages_kept += by > oldest ? listed : 0;
 	}
 	mdb_cursor_close(cursor);
-	return count;
 }
 
 void store_status(struct store *store, struct store_status *ret)
@@ -391,7 +394,7 @@ void store_status(struct store *store, struct store_status *ret)
 		ret->file_bytes = (uint64_t)file.st_size;
 	if (store_view(store, &view, NULL))
 		return;
-	ret->pages_free = count_free(view);
+	count_free(view, store_branches_oldest(&store->environment), ret);
 	ret->readers = store_environment_views(&store->environment) - 1;
 	if (!mdb_stat(view->mdb, store->environment.data, &stat))
 		ret->page_bytes = stat.ms_psize;

@@ -134,7 +134,8 @@ DDB_MUST_CHECK enum ddb_code store_sync(struct store *store, struct ddb_error *e
 struct store_status {
 	uint64_t commits, synced_commits, jobs; /* since the store was opened */
 	uint64_t file_bytes;                    /* of the data file */
-	uint64_t pages_free;                    /* reusable */
+	uint64_t pages_free;                    /* reusable, now or when no branch needs them */
+	uint64_t pages_kept;                    /* of those, the ones that a branch needs */
 	uint32_t page_bytes, readers;
 	bool keys_locked; /* the keys stay out of the swap */
 	/* Why the last commit, or the last sync, has failed; empty: it has not. */

@@ -1,0 +1,49 @@
+/*
+ * Who looks after the views of an engine: a thread that ends those that are open for too long, and the oldest
+ * while the disk is nearly full, since the pages of a view's moment cannot be used again. It also removes
+ * tokens that are over. It runs only while there is a view or a token. The lock is taken before a branch's.
+ */
+#ifndef LOCAL_KEEPER_H
+#define LOCAL_KEEPER_H
+
+#include "engine/error.h"
+#include "engine/jsonout.h"
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct local_engine;
+struct local_view;
+
+struct local_keeper {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_t thread;
+	bool started, stopping;
+	struct local_view *oldest, *newest;
+	int64_t view_ns;       /* that a view may be open */
+	unsigned free_percent; /* of the file system, below which views end */
+	int64_t sweep_ns;      /* when tokens are to be looked at; 0: there are none */
+	uint64_t ended;        /* views, before they were closed */
+	char why[256];         /* the last of them was */
+};
+
+DDB_MUST_CHECK enum ddb_code local_keeper_init(struct local_keeper *keeper, struct ddb_error *err);
+/* Stopped before. */
+void local_keeper_done(struct local_keeper *keeper);
+
+/* Of an engine that was just opened: starts the thread if there are tokens. */
+void local_keeper_begin(struct local_engine *engine);
+void local_keeper_stop(struct local_engine *engine);
+
+/* A view that was just opened, or is about to be closed. DDB_NO_MEMORY: there is no thread for it. */
+DDB_MUST_CHECK enum ddb_code local_keeper_add(
+	struct local_engine *engine, struct local_view *view, struct ddb_error *err);
+void local_keeper_remove(struct local_engine *engine, struct local_view *view);
+/* A token was written. */
+void local_keeper_sweeps(struct local_engine *engine);
+
+/* The member `views`. */
+void local_keeper_status(struct local_engine *engine, uint64_t kept_bytes, struct ddb_json_out *json);
+
+#endif
