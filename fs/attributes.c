@@ -30,9 +30,9 @@ void fs_stat_of(const struct fs *fs, const struct fs_node *node, struct stat *re
 
 	memset(ret, 0, sizeof *ret);
 	ret->st_ino = node->ino;
-	ret->st_mode = mode & ~fs->options.umask;
+	ret->st_mode = node->owned ? mode & ~(mode_t)0077 : mode & ~fs->options.umask;
 	ret->st_nlink = node->attached || !node->handles;
-	ret->st_uid = fs->options.uid;
+	ret->st_uid = node->owned ? node->owner : fs->options.uid;
 	ret->st_gid = fs->options.gid;
 	ret->st_size = (off_t)node->size;
 	ret->st_blocks = (blkcnt_t)((node->size + 511) / 512);

@@ -193,13 +193,54 @@ void fs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 		fuse_reply_err(req, error);
 }
 
+static struct fs_node *hold(struct fs *fs, fuse_ino_t parent, const char *name)
+{
+	struct fs_node *node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
+
+	if (node) {
+		fs_node_ref(&fs->nodes, node);
+		node->moving = true;
+	}
+	return node;
+}
+
+static void let_go(struct fs *fs, struct fs_node *node)
+{
+	if (!node)
+		return;
+	node->moving = false;
+	fs_node_unref(&fs->nodes, node);
+}
+
+/* The kernel forgets the name and all below it by itself. Told to, it might do so when there is another one
+ * already. */
+static struct fs_node *hold_whole(struct fs *fs, fuse_ino_t parent, const char *name)
+{
+	const struct fs_node *node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
+
+	return node && node->whole ? hold(fs, parent, name) : NULL;
+}
+
 void fs_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
 	char path[MAP_PATH_MAX];
+	struct fs_node *node;
+	int error;
 
-	if (fs_path(req, parent, name, path))
-		fuse_reply_err(req, map_rmdir(fs_of(req)->map, &caller, path));
+	if (!fs_path(req, parent, name, path))
+		return;
+	pthread_mutex_lock(&fs->nodes.lock);
+	node = hold_whole(fs, parent, name);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	error = map_rmdir(fs->map, &caller, path);
+	pthread_mutex_lock(&fs->nodes.lock);
+	if (node && !error && node->attached)
+		fs_node_detach(&fs->nodes, node);
+	let_go(fs, node);
+	pthread_mutex_unlock(&fs->nodes.lock);
+	fuse_reply_err(req, error);
 }
 
 void fs_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -245,6 +286,11 @@ static void move_node(struct fs *fs, struct fs_node *node, struct fs_node *paren
 	if (!fs_node_move(&fs->nodes, node, parent, name))
 		*node->name = 0; /* no memory: it leads nowhere */
 	node->fresh = false;
+	if (node->whole) {
+		/* The kernel has what was below under the new name, where there is nothing. */
+		fs_notify_entry(fs, parent, name);
+		return;
+	}
 	if (!node->readers && fs_node_path(node, NULL, path) && !map_stat(fs->map, &nobody, path, &attr)) {
 		node->attached = true;
 		fs_node_set(node, &attr);
@@ -267,25 +313,6 @@ static void move_detached(struct fs *fs, struct fs_node *parent, const char *nam
 	fs_notify_entry(fs, new_parent, new_name);
 	if (exchange)
 		fs_notify_entry(fs, parent, name);
-}
-
-static struct fs_node *hold(struct fs *fs, fuse_ino_t parent, const char *name)
-{
-	struct fs_node *node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
-
-	if (node) {
-		fs_node_ref(&fs->nodes, node);
-		node->moving = true;
-	}
-	return node;
-}
-
-static void let_go(struct fs *fs, struct fs_node *node)
-{
-	if (!node)
-		return;
-	node->moving = false;
-	fs_node_unref(&fs->nodes, node);
 }
 
 static void move_names(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
@@ -334,12 +361,13 @@ static void move_names(fuse_req_t req, fuse_ino_t parent, const char *name, fuse
 	fuse_reply_err(req, error);
 }
 
-/* What the kernel knows and we do not may be a directory as well. */
+/* What the kernel knows and we do not may be a directory as well. What leaves all below it behind changes no
+ * path. */
 static bool may_be_directory(struct fs *fs, fuse_ino_t parent, const char *name)
 {
 	pthread_mutex_lock(&fs->nodes.lock);
 	const struct fs_node *node = fs_node_find(&fs->nodes, fs_node_of(fs, parent), name);
-	bool directory = !node || node->directory;
+	bool directory = !node || (node->directory && !node->whole);
 	pthread_mutex_unlock(&fs->nodes.lock);
 	return directory;
 }

@@ -144,6 +144,9 @@ void fs_node_set(struct fs_node *node, const struct map_attr *attr)
 	node->volatile_ = attr->volatile_;
 	node->untold = attr->untold;
 	node->expires = attr->expires > 0 && attr->expires < UINT32_MAX ? (uint32_t)attr->expires : 0;
+	node->whole = attr->whole;
+	node->owned = attr->owned;
+	node->owner = attr->owner;
 }
 
 double fs_node_lasts(const struct fs_node *node, double seconds)

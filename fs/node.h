@@ -29,6 +29,7 @@ struct fs_node {
 	uint32_t hash;
 	uint32_t expires; /* as struct map_attr; what is later than the year 2105 does not matter */
 	bool attached : 1, directory : 1, stream : 1, writable : 1, volatile_ : 1, untold : 1;
+	bool whole : 1, owned : 1;
 	bool fresh : 1;    /* created and not put yet: only its creator's handle makes it a name */
 	bool listed : 1;   /* in the list by last use: only while nothing refers to it */
 	bool returned : 1; /* the kernel was asked to give it back, and it was not used since */
@@ -39,6 +40,7 @@ struct fs_node {
 	bool unsized : 1;
 	bool moving : 1; /* a rename of it is under way: what the map tells of its names is not news */
 	uint16_t name_length;
+	uid_t owner; /* if `owned` */
 	char *name;
 };
 _Static_assert(sizeof(struct fs_node) <= 128, "a node, its allocation and its chain take 160 bytes at most");

@@ -212,6 +212,9 @@ void fs_changed(void *context, const char *path, uint64_t version, const struct 
 		changed_below(fs, node, handle ? handle->node : NULL);
 	} else if (node && !node->moving && !(handle && handle->node == node)) {
 		fs_notify_stale(fs, node);
+		/* What comes and goes as a whole is another one when it is there again. */
+		if (node->whole)
+			fs_notify_entry(fs, node->parent, node->name);
 	}
 	if (!node && version)
 		appeared(fs, path);

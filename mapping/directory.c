@@ -5,6 +5,8 @@
  */
 #include "mapping/directory.h"
 #include "mapping/rename.h"
+#include "mapping/route.h"
+#include "mapping/transaction.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -272,7 +274,7 @@ static bool refresh(struct map_dir *dir, const struct map_listed *entry, struct 
 	memcpy(path, dir->path, length);
 	path[length] = '/';
 	memcpy(path + length + (length > 0), entry->name, name_length + 1);
-	int number = map_stat(dir->map, &dir->caller, path, ret);
+	int number = map_tree_stat(dir->map, &dir->caller, path, ret);
 	if (number == ENOENT || number == ENOTDIR)
 		return false;
 	if (number)
@@ -299,16 +301,34 @@ static int read_entry(struct map_dir *dir, uint64_t number, struct map_dirent *r
 	}
 }
 
+static int read_at(struct map_dir *dir, uint64_t offset, struct map_dirent *ret, struct ddb_error *err)
+{
+	pthread_mutex_lock(&dir->lock);
+	if (!offset)
+		restart(dir);
+	int number = read_entry(dir, offset, ret, err);
+	pthread_mutex_unlock(&dir->lock);
+	if (!number)
+		map_view_attr(dir->map->view, &ret->attr);
+	return number;
+}
+
 int map_dir_entry(struct map_dir *dir, uint64_t offset, struct map_dirent *ret)
 {
 	struct ddb_error err;
 	err.code = DDB_OK;
 	err.message[0] = '\0';
-	pthread_mutex_lock(&dir->lock);
-	if (!offset)
-		restart(dir);
-	int number = read_entry(dir, offset, ret, &err);
-	pthread_mutex_unlock(&dir->lock);
+	if (map_is_down(dir->map)) {
+		*ret = (struct map_dirent){.next = offset};
+		return 0;
+	}
+	int number = map_view_enter(dir->map->view);
+	if (number) {
+		ddb_fail(&err, DDB_VIEW_ENDED, "The transaction or snapshot is over");
+	} else {
+		number = read_at(dir, offset, ret, &err);
+		map_view_leave(dir->map->view);
+	}
 	if (number)
 		return map_refused(dir->map, &dir->caller, dir->path, "readdir", number, &err);
 	return 0;
@@ -348,6 +368,7 @@ static struct map_dir *dir_new(struct map *map, const struct map_caller *caller,
 	dir->path = strdup(path);
 	dir->seen = calloc(1, sizeof(*dir->seen));
 	if (dir->path && dir->seen && !pthread_mutex_init(&dir->lock, NULL)) {
+		map_view_ref(map->view);
 		enlist(dir);
 		return dir;
 	}
@@ -357,10 +378,11 @@ static struct map_dir *dir_new(struct map *map, const struct map_caller *caller,
 	return NULL;
 }
 
-int map_dir_open(struct map *map, const struct map_caller *caller, const char *path, struct map_dir **ret)
+int map_tree_dir_open(
+	struct map *map, const struct map_caller *caller, const char *path, struct map_dir **ret)
 {
 	struct map_attr attr;
-	int number = map_stat(map, caller, path, &attr);
+	int number = map_tree_stat(map, caller, path, &attr);
 	if (number)
 		return number;
 	if (!attr.directory)
@@ -376,6 +398,7 @@ void map_dir_free(struct map_dir *dir)
 {
 	if (!dir)
 		return;
+	struct map_view *view = dir->map->view;
 	delist(dir);
 	drop_pages(dir);
 	drop_checkpoints(dir, 0);
@@ -384,6 +407,7 @@ void map_dir_free(struct map_dir *dir)
 	free(dir->seen);
 	free(dir->path);
 	free(dir);
+	map_view_unref(view); /* and with it, perhaps, the map */
 }
 
 /* ---- Changes ---- */

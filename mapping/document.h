@@ -10,6 +10,7 @@
 #include "engine/buffer.h"
 #include "engine/engine.h"
 #include "engine/json.h"
+#include "engine/jsonout.h"
 
 enum {
 	MAP_DOCUMENT_MAX = 32 << 20,     /* bytes of text */
@@ -29,6 +30,9 @@ enum {
  */
 void map_document_write(const struct ddb_table *table, const struct ddb_value *item,
 	enum ddb_rendering rendering, bool pretty, struct ddb_buffer *out);
+/* The plain document as a part of another text, without a newline. */
+void map_document_write_object(
+	const struct ddb_table *table, const struct ddb_value *item, struct ddb_json_out *json);
 /* The bytes of both pretty documents. */
 void map_document_measure(const struct ddb_table *table, const struct ddb_value *item, uint32_t ret[2]);
 

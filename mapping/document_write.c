@@ -210,7 +210,14 @@ static void write_item(const struct head *head, const struct ddb_value *item, en
 		write(json, &attribute->value);
 	}
 	ddb_json_close(json, '}');
-	ddb_buffer_add_byte(json->out, '\n');
+}
+
+void map_document_write_object(
+	const struct ddb_table *table, const struct ddb_value *item, struct ddb_json_out *json)
+{
+	struct head head;
+	find_head(table, item, &head);
+	write_item(&head, item, DDB_RENDER_PLAIN, json);
 }
 
 void map_document_write(const struct ddb_table *table, const struct ddb_value *item,
@@ -221,6 +228,7 @@ void map_document_write(const struct ddb_table *table, const struct ddb_value *i
 	find_head(table, item, &head);
 	ddb_json_out_init(&json, out, pretty);
 	write_item(&head, item, rendering, &json);
+	ddb_buffer_add_byte(out, '\n');
 }
 
 void map_document_measure(const struct ddb_table *table, const struct ddb_value *item, uint32_t ret[2])
@@ -233,6 +241,7 @@ void map_document_measure(const struct ddb_table *table, const struct ddb_value 
 		ddb_buffer_init_counting(&counting);
 		ddb_json_out_init(&json, &counting, true);
 		write_item(&head, item, (enum ddb_rendering)rendering, &json);
+		ddb_buffer_add_byte(&counting, '\n');
 		ret[rendering] = (uint32_t)counting.length;
 	}
 }

@@ -5,6 +5,7 @@
  */
 #include "mapping/file.h"
 #include "mapping/rename.h"
+#include "mapping/route.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -93,12 +94,15 @@ void map_files_follow(struct map *map, const char *from, const char *to)
 
 static void file_free(struct map_file *file)
 {
+	struct map_view *view = file->map->view;
+
 	delist(file);
 	if (file->ops && file->ops->done)
 		file->ops->done(file);
 	pthread_mutex_destroy(&file->lock);
 	free(file->path);
 	free(file);
+	map_view_unref(view); /* and with it, perhaps, the map */
 }
 
 static struct map_file *file_new(
@@ -115,6 +119,7 @@ static struct map_file *file_new(
 		free(file);
 		return NULL;
 	}
+	map_view_ref(map->view);
 	return file;
 }
 
@@ -147,6 +152,8 @@ static int open_existing(struct map *map, const struct map_caller *caller, const
 		ddb_fail(err, DDB_ACCESS_DENIED, "The file is read-only");
 		return EACCES;
 	}
+	if (writes && place->kind == MAP_DEFINITION && map_is_staged(map))
+		return map_refuse_staged(map, err);
 	struct map_file *file = file_new(map, caller, place->path, flags);
 	if (!file) {
 		ddb_fail_memory(err);
@@ -174,7 +181,7 @@ static int open_path(struct map *map, const struct map_caller *caller, const cha
 	return number;
 }
 
-int map_open(struct map *map, const struct map_caller *caller, const char *path, int flags,
+int map_tree_open(struct map *map, const struct map_caller *caller, const char *path, int flags,
 	struct map_file **ret, struct map_attr *ret_attr)
 {
 	struct ddb_error err;
@@ -221,6 +228,8 @@ static int create_place(struct map *map, const struct map_caller *caller, struct
 		return open_existing(map, caller, place, flags, ret, ret_attr, err);
 	if (number != ENOENT)
 		return number;
+	if (place->kind == MAP_DEFINITION && map_is_staged(map))
+		return map_refuse_staged(map, err);
 	if (!can_be_new(place->kind)) {
 		ddb_fail(err, DDB_ACCESS_DENIED, "Nothing can be made in this directory");
 		return EACCES;
@@ -247,8 +256,8 @@ static int create_path(struct map *map, const struct map_caller *caller, const c
 	return number;
 }
 
-int map_create(struct map *map, const struct map_caller *caller, const char *path, int flags, mode_t mode,
-	struct map_file **ret, struct map_attr *ret_attr)
+int map_tree_create(struct map *map, const struct map_caller *caller, const char *path, int flags,
+	mode_t mode, struct map_file **ret, struct map_attr *ret_attr)
 {
 	struct ddb_error err;
 
@@ -274,7 +283,7 @@ static int reopen_place(struct map *map, const struct map_caller *caller, struct
 	return number;
 }
 
-int map_reopen(struct map *map, const struct map_caller *caller, const char *path, int flags,
+int map_tree_reopen(struct map *map, const struct map_caller *caller, const char *path, int flags,
 	struct map_file **ret, struct map_attr *ret_attr)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
@@ -294,13 +303,29 @@ int map_reopen(struct map *map, const struct map_caller *caller, const char *pat
 
 /* ---- What an open file is asked ---- */
 
+/* Of a file in a transaction or snapshot that is over nothing can be had and nothing done. */
+static int enter(const struct map_file *file, const struct map_caller *caller, const char *operation)
+{
+	struct ddb_error err;
+	int number = map_view_enter(file->map->view);
+
+	if (!number)
+		return 0;
+	ddb_fail(&err, DDB_VIEW_ENDED, "The transaction or snapshot is over");
+	return map_file_refuse(file, caller, operation, number, &err);
+}
+
 int map_file_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
 {
 	if (!file->ops->read || !map_file_reads(file))
 		return EBADF;
+	int number = enter(file, &file->opener, "read");
+	if (number)
+		return number;
 	pthread_mutex_lock(&file->lock);
-	int number = file->ops->read(file, offset, buffer, size, ret_length);
+	number = file->ops->read(file, offset, buffer, size, ret_length);
 	pthread_mutex_unlock(&file->lock);
+	map_view_leave(file->map->view);
 	return number;
 }
 
@@ -311,10 +336,14 @@ int map_file_write(struct map_file *file, const struct map_caller *caller, uint6
 		return EBADF;
 	if (!file->ops->write)
 		return EACCES;
+	int number = enter(file, caller, "write");
+	if (number)
+		return number;
 	pthread_mutex_lock(&file->lock);
-	file->unheard = false;
-	int number = file->ops->write(file, caller, offset, bytes, size);
+	file->unheard = file->closed = false;
+	number = file->ops->write(file, caller, offset, bytes, size);
 	pthread_mutex_unlock(&file->lock);
+	map_view_leave(file->map->view);
 	return number;
 }
 
@@ -324,10 +353,14 @@ int map_file_truncate(struct map_file *file, const struct map_caller *caller, ui
 		return EBADF;
 	if (!file->ops->truncate)
 		return EACCES;
+	int number = enter(file, caller, "truncate");
+	if (number)
+		return number;
 	pthread_mutex_lock(&file->lock);
 	file->unheard = false;
-	int number = file->ops->truncate(file, caller, size);
+	number = file->ops->truncate(file, caller, size);
 	pthread_mutex_unlock(&file->lock);
+	map_view_leave(file->map->view);
 	return number;
 }
 
@@ -338,14 +371,18 @@ static int repeat_unheard(const struct map_file *file, int number)
 	return number || !file->unheard ? number : EINVAL;
 }
 
+/* Where everything is over, what is not put yet is refused as it always is, by the engine. */
 int map_file_flush(struct map_file *file, const struct map_caller *caller)
 {
 	if (!file->ops->flush || !map_file_writes(file))
 		return 0;
+	struct map_view *view = map_view_enter(file->map->view) ? NULL : file->map->view;
 	pthread_mutex_lock(&file->lock);
 	int number = repeat_unheard(file, file->ops->flush(file, caller));
 	file->unheard = false;
+	file->closed = true;
 	pthread_mutex_unlock(&file->lock);
+	map_view_leave(view);
 	return number;
 }
 
@@ -353,10 +390,12 @@ static int commit(struct map_file *file, const struct map_caller *caller)
 {
 	if (!file->ops->sync || !map_file_writes(file))
 		return 0;
+	struct map_view *view = map_view_enter(file->map->view) ? NULL : file->map->view;
 	pthread_mutex_lock(&file->lock);
 	int number = repeat_unheard(file, file->ops->sync(file, caller));
 	file->unheard = number == EINVAL;
 	pthread_mutex_unlock(&file->lock);
+	map_view_leave(view);
 	return number;
 }
 
@@ -378,9 +417,11 @@ int map_file_release(struct map_file *file, const struct map_caller *caller)
 	int number = 0;
 
 	if (file->ops->release && map_file_writes(file)) {
+		struct map_view *view = map_view_enter(file->map->view) ? NULL : file->map->view;
 		pthread_mutex_lock(&file->lock);
 		number = file->ops->release(file, caller);
 		pthread_mutex_unlock(&file->lock);
+		map_view_leave(view);
 	}
 	file_free(file);
 	return number;
@@ -398,6 +439,8 @@ int map_file_stat(struct map_file *file, struct map_attr *ret)
 	pthread_mutex_lock(&file->lock);
 	int number = file->ops->stat(file, ret);
 	pthread_mutex_unlock(&file->lock);
+	if (!number)
+		map_view_attr(file->map->view, ret);
 	return number;
 }
 
@@ -426,6 +469,7 @@ int map_file_again(struct map_file *file, const struct map_caller *caller, int f
 	}
 	*ret = more;
 	*ret_attr = more->attr;
+	map_view_attr(more->map->view, ret_attr);
 	return 0;
 }
 
@@ -446,6 +490,7 @@ void map_file_attr(const struct map_file *file, struct map_attr *ret)
 	pthread_mutex_lock(lock);
 	*ret = file->attr;
 	pthread_mutex_unlock(lock);
+	map_view_attr(file->map->view, ret);
 }
 
 bool map_file_draft(struct map_file *file, uint64_t *ret)
@@ -466,13 +511,31 @@ bool map_file_pending(const struct map_file *file)
 	return file->created && file->versioned && !attr.version;
 }
 
+static void settle_closed(struct map_file *file, const struct map_caller *caller)
+{
+	pthread_mutex_lock(&file->lock);
+	if (file->ops->settle && file->closed && file->created && file->versioned && !file->attr.version)
+		(void)file->ops->settle(file, caller);
+	pthread_mutex_unlock(&file->lock);
+}
+
+void map_files_settle(struct map *map, const struct map_caller *caller)
+{
+	pthread_mutex_lock(&map->files_lock);
+	for (struct map_file *file = map->files; file; file = file->next)
+		settle_closed(file, caller);
+	pthread_mutex_unlock(&map->files_lock);
+}
+
 int map_file_settle(struct map_file *file, const struct map_caller *caller)
 {
 	if (!file->ops->settle || !map_file_pending(file))
 		return 0;
+	struct map_view *view = map_view_enter(file->map->view) ? NULL : file->map->view;
 	pthread_mutex_lock(&file->lock);
 	int number = file->ops->settle(file, caller);
 	pthread_mutex_unlock(&file->lock);
+	map_view_leave(view);
 	return number;
 }
 

@@ -47,6 +47,7 @@ struct map_file {
 	bool forgone;   /* untouched, nothing comes of the name */
 	bool versioned; /* of a kind whose names exist by what is put */
 	bool refused;
+	bool closed;  /* a handle was, and nothing was written since */
 	bool unheard; /* the last fsync answered EINVAL, and nothing was written or closed since */
 	pthread_mutex_t lock;
 	struct map_attr attr;
@@ -75,6 +76,9 @@ static inline int map_file_new_errno(int number, const struct ddb_error *err)
 /* A read of a text that is in memory. */
 int map_file_read_text(
 	const struct ddb_buffer *text, uint64_t offset, char *buffer, size_t size, size_t *ret_length);
+/* Puts the pending names that were never written to and whose handle was closed: the kernel tells of their
+ * last close when it likes. */
+void map_files_settle(struct map *map, const struct map_caller *caller);
 /* Records a refusal of this file and returns `number`. */
 int map_file_refuse(const struct map_file *file, const struct map_caller *caller, const char *operation,
 	int number, const struct ddb_error *err);
@@ -98,6 +102,8 @@ int map_entry_open(struct map *map, const struct map_place *place, struct map_fi
 	struct map_attr *ret, struct ddb_error *err);
 int map_tally_open(struct map *map, const struct map_place *place, struct map_file *file,
 	struct map_attr *ret, struct ddb_error *err); /* count, explain */
+int map_conditions_open(struct map *map, const struct map_place *place, struct map_file *file,
+	struct map_attr *ret, struct ddb_error *err);
 int map_api_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
 	struct ddb_error *err);
 int map_scratch_open(struct map *map, const struct map_place *place, struct map_file *file,
@@ -114,8 +120,8 @@ int map_item_put_text(struct map *map, const struct map_caller *caller, const st
 	const struct ddb_scratch_name *consume, struct ddb_error *err);
 int map_definition_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place,
 	const char *text, size_t length, struct ddb_error *err);
-/* Gives a provisional table its definition; what would not keep its name is refused, and recorded if there is a
- * map. Nobody is told. */
+/* Gives a provisional table its definition; what would not keep its name is refused, and recorded if there is
+ * a map. Nobody is told. */
 enum ddb_code map_definition_define(struct ddb_engine *engine, struct map *map,
 	const struct map_caller *caller, const struct ddb_table *table, struct ddb_definition *definition,
 	struct ddb_error *err);

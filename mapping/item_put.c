@@ -4,6 +4,8 @@
  */
 #include "mapping/item_put.h"
 
+#include "mapping/views.h"
+
 #include <errno.h>
 
 int map_item_get(struct map *map, struct ddb_arena *arena, const struct map_place *place,
@@ -60,6 +62,8 @@ int map_item_settle(struct map *map, const struct map_place *place, struct ddb_e
 
 	if (place->table->provisional != DDB_PROVISIONAL)
 		return 0;
+	if (map_is_staged(map))
+		return map_refuse_staged(map, err);
 	return map_errno(map->engine->ops->settle_table(map->engine, place->table->name, kind, err));
 }
 

@@ -124,7 +124,7 @@ static int add_by_name(struct map_fill *fill, const char *name, struct ddb_error
 
 /* ---- Fixed names ---- */
 
-static int fixed(struct map_fill *fill, struct ddb_error *err)
+int map_section_fixed(struct map_fill *fill, struct ddb_error *err)
 {
 	int number = 0;
 	for (size_t i = 0; i < map_row_count && !number; i++) {
@@ -482,9 +482,9 @@ static int operations(struct map_fill *fill, struct ddb_error *err)
 /* ---- Listings ---- */
 
 const struct map_listing map_listing_root = {{tables, scratch}};
-const struct map_listing map_listing_table = {{fixed, contents, remembered, scratch}};
+const struct map_listing map_listing_table = {{map_section_fixed, contents, remembered, scratch}};
 const struct map_listing map_listing_partition = {{partition_items, scratch}};
 const struct map_listing map_listing_scratch = {{scratch}};
-const struct map_listing map_listing_fixed = {{fixed}};
+const struct map_listing map_listing_fixed = {{map_section_fixed}};
 const struct map_listing map_listing_segments = {{segments}};
 const struct map_listing map_listing_operations = {{operations}};

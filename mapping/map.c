@@ -2,10 +2,12 @@
  * The map as a whole: its making and end, its clock, what it tells the front end of changes, and the
  * directories that it remembers for a while.
  */
+#include "mapping/committed.h"
 #include "mapping/directory.h"
 #include "mapping/holding.h"
 #include "mapping/name.h"
 #include "mapping/scratches.h"
+#include "mapping/views.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,15 +26,21 @@ int64_t map_now_ns(void)
 static bool fill_map(struct map *map)
 {
 	const char *mountpoint = map->options.mountpoint;
-	map->refusals = map_refusals_new();
+	bool outer = !map->view;
+	map->refusals = outer ? map_refusals_new() : NULL;
+	map->views = outer ? map_views_new() : NULL;
+	map->committed = outer ? map_committed_new() : NULL;
 	map->partitions = map_partitions_new();
 	map->scratches = map_scratches_new();
 	map->options.mountpoint = mountpoint ? strdup(mountpoint) : NULL;
-	return map->refusals && map->partitions && map->scratches && (!mountpoint || map->options.mountpoint);
+	return (!outer || (map->refusals && map->views && map->committed)) && map->partitions &&
+	       map->scratches && (!mountpoint || map->options.mountpoint);
 }
 
 static void drop_parts(struct map *map)
 {
+	map_views_free(map->views);
+	map_committed_free(map->committed);
 	map_refusals_free(map->refusals);
 	map_partitions_free(map->partitions);
 	map_scratches_free(map->scratches);
@@ -51,24 +59,31 @@ static bool make_locks(struct map *map)
 	return made == count;
 }
 
-struct map *map_new(struct ddb_engine *engine, const struct map_options *options)
+struct map *map_new_inside(
+	struct ddb_engine *engine, const struct map_options *options, struct map_view *view)
 {
 	struct map *map = calloc(1, sizeof(*map));
 	if (!map)
 		return NULL;
 	map->engine = engine;
+	map->view = view;
 	map->options = *options;
 	map->started_ns = map_now_ns();
 	if (!fill_map(map) || !make_locks(map)) {
 		drop_parts(map);
 		return NULL;
 	}
-	if (!options->read_only)
+	if (!options->read_only && !view)
 		map_scratches_clear(map);
 	if (map_hold_load(map))
 		return map;
 	map_free(map);
 	return NULL;
+}
+
+struct map *map_new(struct ddb_engine *engine, const struct map_options *options)
+{
+	return map_new_inside(engine, options, NULL);
 }
 
 void map_free(struct map *map)
@@ -86,6 +101,8 @@ int map_refused(struct map *map, const struct map_caller *caller, const char *pa
 {
 	if (!number)
 		number = map_errno(err->code);
+	if (map->view)
+		return map_view_refused(map->view, caller, path, operation, number, err);
 	return map_refuse(map->refusals, caller, path, operation, number, err);
 }
 
@@ -149,6 +166,21 @@ static void name_of(const struct ddb_table *table, const struct ddb_value *value
 	else
 		snprintf(ret, MAP_NAME_MAX + 1, "%.*s%s", (int)value->count, (const char *)value->bytes,
 			item ? ".json" : "");
+}
+
+void map_partition_name(const struct ddb_table *table, const struct ddb_value *hash, char ret[256])
+{
+	name_of(table, hash, false, ret);
+}
+
+void map_key_path(const struct ddb_table *table, const struct ddb_value *hash, const struct ddb_value *range,
+	char ret[MAP_PATH_MAX])
+{
+	char directory[MAP_NAME_MAX + 1], item[MAP_NAME_MAX + 1];
+	name_of(table, hash, !range, range ? directory : item);
+	if (range)
+		name_of(table, range, true, item);
+	make_path(table, false, range ? directory : NULL, item, ret);
 }
 
 void map_tell_key(struct map *map, const struct ddb_table *table, const struct ddb_value *hash,
@@ -285,11 +317,22 @@ static void tell_gone(void *context, const struct map_remembered *remembered)
 	}
 }
 
+static void forget_committed(struct map *map, int64_t now_ns)
+{
+	char name[MAP_NAME_MAX + 1], path[MAP_NAME_MAX + sizeof(".txn/committed/")];
+	while (map->committed && map_committed_expire(map->committed, now_ns, name)) {
+		snprintf(path, sizeof(path), ".txn/committed/%s", name);
+		map_tell_path(map, path, 0, NULL);
+	}
+}
+
 void map_tick_at(struct map *map, int64_t now_ns)
 {
 	map_tick_pause(map);
 	map_partitions_tick(map->partitions, now_ns, judge, tell_gone, map);
 	map_tick_resume(map);
+	map_views_tick(map, now_ns);
+	forget_committed(map, now_ns);
 }
 
 void map_tick_pause(struct map *map)

@@ -27,6 +27,8 @@ struct map_options {
 	bool read_only; /* EROFS for every change */
 	bool sync;      /* for .status only: the engine does it */
 	const char *mountpoint;
+	unsigned txn_max_items;    /* changed items and conditions of a transaction; 0: DynamoDB's limit */
+	unsigned txn_idle_seconds; /* after which a transaction is aborted; 0: ten minutes */
 
 	/*
 	 * After every committed change of a file's text or of a name's existence, before the call that made
@@ -50,7 +52,8 @@ void map_free(struct map *map);
 /* Whether items that TTL removes are told of (`changed`). Not any more, when it returns; to be ended before
  * the map and what its options lead to. Of one map of an engine. */
 void map_watch(struct map *map, bool watch);
-/* Forgets what has lasted long enough (empty partitions after ten minutes); about once in ten seconds. */
+/* Forgets what has lasted long enough (empty partitions and idle transactions after ten minutes); about once
+ * in ten seconds. */
 void map_tick(struct map *map);
 
 /* The hooks that an engine needs to keep renderings (hooks.c); independent of any map. */
@@ -66,6 +69,10 @@ struct map_attr {
 	/* Of a directory: its names come and go without being told of (`changed`), as a query's results do:
 	 * each is to be looked up whenever it is used. */
 	bool untold;
+	/* Of a directory: it comes and goes with all that is below it. Renamed, it leaves that behind. */
+	bool whole;
+	bool owned; /* by `owner`, whom alone it is for (and root) */
+	uid_t owner;
 	uint64_t ino;  /* stable; never 0 or 1 (1: the root) */
 	uint64_t size; /* bytes of the committed text */
 	int64_t mtime_ns;
@@ -99,6 +106,7 @@ int map_mkdir(struct map *map, const struct map_caller *caller, const char *path
 int map_rmdir(struct map *map, const struct map_caller *caller, const char *path);
 int map_unlink(struct map *map, const struct map_caller *caller, const char *path);
 /* flags: RENAME_NOREPLACE, RENAME_EXCHANGE. */
+/* A directory that is `whole` may be gone afterwards, whatever it is renamed to. */
 int map_rename(
 	struct map *map, const struct map_caller *caller, const char *from, const char *to, unsigned flags);
 

@@ -29,4 +29,8 @@ map_match map_match_entry;
 map_match map_match_index;
 map_match map_match_key;
 
+/* match_view.c */
+map_match map_match_view;
+map_match map_match_committed;
+
 #endif

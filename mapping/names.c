@@ -7,6 +7,9 @@
 #include "mapping/holding.h"
 #include "mapping/name.h"
 #include "mapping/scratches.h"
+#include "mapping/committed.h"
+#include "mapping/route.h"
+#include "mapping/transaction.h"
 
 #include <errno.h>
 #include <string.h>
@@ -63,6 +66,11 @@ static int change(struct map *map, const struct map_caller *caller, const char *
 
 static int make_table(struct map *map, const char *path, const char *name, struct ddb_error *err)
 {
+	DDB_TABLE_AUTO struct ddb_table *table = NULL;
+	if (map_is_staged(map))
+		return map->engine->ops->describe_table(map->engine, name, &table, err)
+			       ? map_refuse_staged(map, err)
+			       : EEXIST;
 	enum ddb_code code = map->engine->ops->create_table(map->engine, name, NULL, err);
 	if (code == DDB_RESOURCE_IN_USE)
 		return EEXIST;
@@ -76,6 +84,8 @@ static int settle(struct map *map, const struct ddb_table *table, struct ddb_err
 {
 	if (table->provisional != DDB_PROVISIONAL)
 		return 0;
+	if (map_is_staged(map))
+		return map_refuse_staged(map, err);
 	return map_errno(
 		map->engine->ops->settle_table(map->engine, table->name, DDB_PROVISIONAL_COMPOSITE, err));
 }
@@ -149,13 +159,15 @@ static int make_path(
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	MAP_PLACE_AUTO struct map_place place = {0};
 	char table[DDB_TABLE_NAME_MAX + 1];
-	(void)caller;
 	if (map->options.read_only)
 		return refuse(err, EROFS, "The mount is read-only");
 	if (map_name_to_table(path, table))
 		return make_table(map, path, table, err);
 	ddb_arena_init(&arena, CHANGE_MEMORY);
 	int number = map_resolve_directory(map, &arena, path, &place, err);
+	if (!number && (place.kind == MAP_TRANSACTION || place.kind == MAP_SNAPSHOT))
+		return map_view_begin(map, caller,
+			place.kind == MAP_SNAPSHOT ? DDB_SNAPSHOT : DDB_TRANSACTION, place.name, err);
 	if (!number)
 		return make_directory(map, &arena, &place, err);
 	if (number != ENOENT)
@@ -164,7 +176,7 @@ static int make_path(
 	return err->code == DDB_ACCESS_DENIED ? EPERM : map_errno(err->code);
 }
 
-int map_mkdir(struct map *map, const struct map_caller *caller, const char *path)
+int map_tree_mkdir(struct map *map, const struct map_caller *caller, const char *path)
 {
 	struct ddb_error err;
 	return answer(map, caller, path, "mkdir", make_path(map, caller, path, &err), &err);
@@ -268,9 +280,23 @@ int map_table_clear(
 	return number ? number : drop_typed_scratch(map, place, err);
 }
 
+/* One without a definition that would have been removed before it: see transaction.h. */
+static int remove_staged_table(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	if (place->table->provisional == DDB_DEFINED)
+		return map_refuse_staged(map, err);
+	int number = check_table(map, arena, place, err);
+	if (!number)
+		map_take_down(map, place->path);
+	return number;
+}
+
 static int remove_table(
 	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
 {
+	if (map_is_staged(map))
+		return remove_staged_table(map, arena, place, err);
 	int number = map_table_clear(map, arena, place, err);
 	if (number)
 		return number;
@@ -339,6 +365,24 @@ static int remove_scratch(
 	return 0;
 }
 
+static int remove_view(struct map *map, const struct map_place *place)
+{
+	enum ddb_view_kind kind = place->kind == MAP_SNAPSHOT ? DDB_SNAPSHOT : DDB_TRANSACTION;
+	MAP_VIEW_AUTO struct map_view *view = map_view_find(map, kind, place->name, strlen(place->name));
+	if (!view)
+		return ENOENT;
+	map_view_remove(view, "It was removed");
+	return 0;
+}
+
+static int remove_committed(struct map *map, const struct map_place *place)
+{
+	if (!map_committed_remove(map->committed, place->name))
+		return ENOENT;
+	map_tell_path(map, place->path, 0, NULL);
+	return 0;
+}
+
 static int remove_directory(
 	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
 {
@@ -349,14 +393,20 @@ static int remove_directory(
 		return remove_partition(map, arena, place, err);
 	if (place->kind == MAP_SCRATCH_DIRECTORY)
 		return remove_scratch(map, place, true, err);
+	if (place->kind == MAP_TRANSACTION || place->kind == MAP_SNAPSHOT)
+		return remove_view(map, place);
+	if (place->kind == MAP_COMMITTED_ENTRY)
+		return remove_committed(map, place);
 	if (place->row->directory)
 		return refuse(err, EPERM, "This directory is always there");
 	int number = map_place_stat(map, arena, place, &attr, err);
 	return number ? number : ENOTDIR;
 }
 
-int map_rmdir(struct map *map, const struct map_caller *caller, const char *path)
+int map_tree_rmdir(struct map *map, const struct map_caller *caller, const char *path)
 {
+	if (map_is_down(map))
+		return 0;
 	return change(map, caller, path, true, "rmdir", remove_directory);
 }
 
@@ -389,6 +439,10 @@ static int hide_definition(
 	int number = map_place_stat(map, arena, place, &attr, err);
 	if (number)
 		return number;
+	if (map_is_staged(map)) {
+		map_take_down(map, place->path);
+		return 0;
+	}
 	if (!map_definition_hide(map, place->table))
 		return map_errno(ddb_fail_memory(err));
 	map_tell_path(map, place->path, 0, NULL);
@@ -409,8 +463,10 @@ static int remove_file(
 	return place->row->directory ? EISDIR : refuse(err, EPERM, "This file is always there");
 }
 
-int map_unlink(struct map *map, const struct map_caller *caller, const char *path)
+int map_tree_unlink(struct map *map, const struct map_caller *caller, const char *path)
 {
+	if (map_is_down(map))
+		return 0;
 	return change(map, caller, path, false, "unlink", remove_file);
 }
 
@@ -469,6 +525,8 @@ static int set_item(struct map *map, struct ddb_arena *arena, const struct map_p
 static int set_definition(
 	struct map *map, const struct map_place *place, int64_t mtime_ns, struct ddb_error *err)
 {
+	if (map_is_staged(map))
+		return map_refuse_staged(map, err);
 	const struct ddb_set_mtime request = {
 		.table = place->table->name, .key = {.type = DDB_M}, .mtime_ns = mtime_ns};
 	if (place->table->provisional != DDB_DEFINED)
@@ -495,7 +553,7 @@ static int set_place(struct map *map, struct ddb_arena *arena, const struct map_
 	return map_place_stat(map, arena, place, &attr, err);
 }
 
-int map_set_mtime(struct map *map, const struct map_caller *caller, const char *path, int64_t mtime_ns,
+int map_tree_set_mtime(struct map *map, const struct map_caller *caller, const char *path, int64_t mtime_ns,
 	uint64_t version)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};

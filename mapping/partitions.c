@@ -210,6 +210,36 @@ bool map_partitions_next(struct map_partitions *partitions, uint32_t table, cons
 	return found;
 }
 
+bool map_partitions_after(struct map_partitions *partitions, struct map_partition_entry *entry)
+{
+	pthread_mutex_lock(&partitions->lock);
+	const struct node *node = seek(partitions, entry->table, entry->entry, NULL);
+	if (node && !compare(node, entry->table, entry->entry))
+		node = node->next[0];
+	if (node) {
+		*entry = (struct map_partition_entry){
+			.table = node->table, .forever = node->forever, .since_ns = node->since_ns};
+		strcpy(entry->entry, node->entry);
+		strcpy(entry->table_name, node->table_name);
+	}
+	pthread_mutex_unlock(&partitions->lock);
+	return node;
+}
+
+bool map_partitions_copy(struct map_partitions *from, struct map_partitions *to)
+{
+	struct map_partition_entry entry = {0};
+	while (map_partitions_after(from, &entry)) {
+		struct ddb_table table = {.id = entry.table};
+		if (entry.entry[0] == '.')
+			continue;
+		strcpy(table.name, entry.table_name);
+		if (!map_partitions_add(to, &table, entry.entry, entry.forever, entry.since_ns))
+			return false;
+	}
+	return true;
+}
+
 static bool rename_entry(
 	struct map_partitions *partitions, const struct ddb_table *table, const char *from, const char *to)
 {

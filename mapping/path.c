@@ -4,10 +4,13 @@
  * tells.
  */
 #include "mapping/directory.h"
+#include "mapping/committed.h"
 #include "mapping/entry.h"
 #include "mapping/file.h"
 #include "mapping/match.h"
 #include "mapping/name.h"
+#include "mapping/route.h"
+#include "mapping/transaction.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -91,6 +94,48 @@ static int stat_definition(struct map *map, struct ddb_arena *arena, const struc
 	return 0;
 }
 
+static enum ddb_view_kind kind_of(const struct map_place *place)
+{
+	return place->kind == MAP_SNAPSHOT ? DDB_SNAPSHOT : DDB_TRANSACTION;
+}
+
+static int stat_view(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	struct map_attr *ret, struct ddb_error *err)
+{
+	MAP_VIEW_AUTO struct map_view *view =
+		map_view_find(map, kind_of(place), place->name, strlen(place->name));
+	(void)arena, (void)err;
+	if (!view)
+		return ENOENT;
+	map_view_own_attr(view, ret);
+	return 0;
+}
+
+static int stat_committed(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	struct map_attr *ret, struct ddb_error *err)
+{
+	int64_t since_ns;
+	(void)arena, (void)err;
+	if (!map_committed_find(map->committed, place->name, &since_ns))
+		return ENOENT;
+	map_attr_of_place(map, place, ret);
+	ret->mtime_ns = since_ns;
+	return 0;
+}
+
+static int stat_reasons(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	struct map_attr *ret, struct ddb_error *err)
+{
+	struct ddb_buffer text;
+	(void)arena, (void)err;
+	ddb_buffer_init_counting(&text);
+	if (!map_reasons_get(map, &text))
+		return ENOENT;
+	map_attr_of_place(map, place, ret);
+	ret->size = text.length;
+	return 0;
+}
+
 /* ---- The table ---- */
 
 #define DIRECTORY .directory = true, .stat = stat_row
@@ -109,15 +154,24 @@ static int stat_definition(struct map *map, struct ddb_arena *arena, const struc
 #define ENTRY .listed = true, .match = map_match_entry, .stat = stat_entry, .open = map_entry_open
 #define LINES .name = "items.jsonl", .stream = true, .stat = stat_row, .open = map_scan_open
 #define TALLY .stream = true, .stat = stat_row, .open = map_tally_open
+#define VIEW .match = map_match_view, .directory = true, .writable = true, .stat = stat_view
 #define PARTITION                                                                                            \
 	.directory = true, .writable = true, .listed = true, .match = map_match_partition,                   \
 	.stat = stat_partition, .listing = &map_listing_partition
 
 /* clang-format off */
 const struct map_row map_rows[] = {
-	{MAP_STATUS, MAP_ROOT, .name = ".status", TEXT},
-	{MAP_ERRORS, MAP_ROOT, .name = ".errors", TEXT},
-	{MAP_API, MAP_ROOT, .name = ".api", .listing = &map_listing_operations, DIRECTORY},
+	{MAP_STATUS, MAP_ROOT, .name = ".status", .where = MAP_OUTSIDE, TEXT},
+	{MAP_ERRORS, MAP_ROOT, .name = ".errors", .where = MAP_OUTSIDE, TEXT},
+	{MAP_TRANSACTIONS, MAP_ROOT, .name = ".txn", .where = MAP_OUTSIDE, .writable = true, .listing = &map_listing_transactions, DIRECTORY},
+	{MAP_COMMITTED, MAP_TRANSACTIONS, .name = "committed", .writable = true, .listed = true, .listing = &map_listing_committed, DIRECTORY},
+	{MAP_COMMITTED_ENTRY, MAP_COMMITTED, .match = map_match_committed, .directory = true, .writable = true, .stat = stat_committed},
+	{MAP_TRANSACTION, MAP_TRANSACTIONS, VIEW},
+	{MAP_SNAPSHOTS, MAP_ROOT, .name = ".snapshot", .where = MAP_OUTSIDE, .writable = true, .listing = &map_listing_snapshots, DIRECTORY},
+	{MAP_SNAPSHOT, MAP_SNAPSHOTS, VIEW},
+	{MAP_CONDITIONS, MAP_ROOT, .name = ".conditions.jsonl", .where = MAP_STAGED, .writable = true, .open = map_conditions_open, STREAM},
+	{MAP_REASONS, MAP_ROOT, .name = ".reasons.json", .where = MAP_STAGED, .volatile_ = true, .stat = stat_reasons, .open = map_text_open},
+	{MAP_API, MAP_ROOT, .name = ".api", .where = MAP_OUTSIDE, .listing = &map_listing_operations, DIRECTORY},
 	{MAP_OPERATION, MAP_API, .match = map_match_operation, .writable = true, .listed = true, .open = map_api_open, STREAM},
 	{MAP_TABLE, MAP_ROOT, .match = map_match_table, .writable = true, .listed = true, .listing = &map_listing_table, DIRECTORY},
 	{MAP_SCRATCH_DIRECTORY, MAP_ROOT, SCRATCH_DIRECTORY},
@@ -186,6 +240,9 @@ static int not_found(const struct map_place *parent, const struct map_step *step
 		ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "There is no such directory: %s", step->name);
 	else if (parent->kind == MAP_API)
 		ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "There is no such operation: %s", step->name);
+	else if (parent->kind == MAP_TRANSACTIONS || parent->kind == MAP_SNAPSHOTS ||
+		 parent->kind == MAP_COMMITTED || parent->kind == MAP_COMMITTED_ENTRY)
+		ddb_fail(err, DDB_ACCESS_DENIED, "Transactions and snapshots are made by mkdir");
 	else if (parent->kind == MAP_ROOT)
 		ddb_fail(err, DDB_VALIDATION,
 			"The root directory holds tables and files whose names begin with a dot: %s",
@@ -196,6 +253,13 @@ static int not_found(const struct map_place *parent, const struct map_step *step
 		ddb_fail(err, DDB_VALIDATION, "The file name is not that of a key of this table: %s",
 			step->name);
 	return ENOENT;
+}
+
+/* A row of other maps; where the tables themselves are it is just a name. */
+static bool is_elsewhere(const struct map *map, const struct map_row *row)
+{
+	return row->where == (map->view ? MAP_OUTSIDE : MAP_STAGED) ||
+	       (row->where == MAP_STAGED && !map_is_staged(map));
 }
 
 static bool is_candidate(
@@ -211,6 +275,13 @@ static int descend(struct map *map, struct ddb_arena *arena, const struct map_st
 		const struct map_row *row = &map_rows[i];
 		if (!is_candidate(row, place, step))
 			continue;
+		if (is_elsewhere(map, row)) {
+			if (row->where == MAP_STAGED)
+				continue;
+			ddb_fail(err, DDB_ACCESS_DENIED, "There is no %s in a transaction or snapshot",
+				row->name);
+			return ENOENT;
+		}
 		int number = row->match ? row->match(map, arena, step, place, err) : 0;
 		if (number == MAP_NOT_MINE)
 			continue;
@@ -341,7 +412,7 @@ static int stat_path(
 
 /* A key is refused only when its table was given another one since the path was resolved; a query is for what
  * it says. */
-int map_stat(struct map *map, const struct map_caller *caller, const char *path, struct map_attr *ret)
+int map_tree_stat(struct map *map, const struct map_caller *caller, const char *path, struct map_attr *ret)
 {
 	enum { ATTEMPTS = 3 };
 	struct ddb_error err;

@@ -171,6 +171,15 @@ uint64_t map_ino_of_place(const struct map_place *place)
 		return 1 + (uint64_t)place->kind;
 	case MAP_OPERATION: /* where scratch files have none */
 		return digested | low_part(digest_of(place->name, strlen(place->name)) << 1);
+	case MAP_TRANSACTIONS:
+	case MAP_TRANSACTION:
+	case MAP_COMMITTED:
+	case MAP_COMMITTED_ENTRY:
+	case MAP_SNAPSHOTS:
+	case MAP_SNAPSHOT:
+	case MAP_CONDITIONS:
+	case MAP_REASONS:
+		return digested | low_part(digest_of(place->path, strlen(place->path)) << 1);
 	case MAP_SEGMENTS:
 	case MAP_SEGMENT:
 		return ino_of_segment(place);

@@ -6,6 +6,7 @@
 #include "mapping/file.h"
 #include "mapping/holding.h"
 #include "mapping/rename.h"
+#include "mapping/route.h"
 #include "mapping/scratches.h"
 
 #include <errno.h>
@@ -362,6 +363,11 @@ static int directory_onto(const struct rename *rename, struct ddb_error *err)
 static int run(const struct rename *rename, struct ddb_error *err)
 {
 	enum map_kind from = rename->from->kind, to = rename->to->kind;
+	if (from == MAP_DEFINITION || to == MAP_DEFINITION) {
+		int number = map_refuse_staged(rename->map, err);
+		if (number)
+			return number;
+	}
 	if (rename->exchange && (from != MAP_ITEM || to != MAP_ITEM))
 		return refuse(err, EINVAL, "Only two items can be exchanged");
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
@@ -410,6 +416,8 @@ static int run_from(struct rename *rename, const char *from, const char *to, str
 	int number = map_resolve(rename->map, rename->arena, from, &source, err);
 	if (number)
 		return number;
+	if (source.kind == MAP_TRANSACTION || source.kind == MAP_SNAPSHOT)
+		return map_rename_view(rename->map, rename->caller, &source, to, rename->flags, err);
 	if (source.kind == MAP_TABLE || source.kind == MAP_PARTITION)
 		return strcmp(source.path, to) ? map_rename_directory(rename->map, rename->arena, &source, to,
 							 rename->flags, err)
@@ -423,7 +431,7 @@ static int run_from(struct rename *rename, const char *from, const char *to, str
 	return run_to(rename, to, err);
 }
 
-int map_rename(
+int map_tree_rename(
 	struct map *map, const struct map_caller *caller, const char *from, const char *to, unsigned flags)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};

@@ -15,6 +15,10 @@
 int map_rename_directory(struct map *map, struct ddb_arena *arena, const struct map_place *from,
 	const char *to, unsigned flags, struct ddb_error *err);
 
+/* `from` is a view's own directory: the commit of a transaction, or EPERM. commit.c. */
+int map_rename_view(struct map *map, const struct map_caller *caller, const struct map_place *from,
+	const char *to, unsigned flags, struct ddb_error *err);
+
 /*
  * Files and directories that are open below `from` (a path) are below `to` from now on. No call on a path
  * below it may be under way.

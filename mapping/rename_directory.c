@@ -9,6 +9,7 @@
 #include "mapping/holding.h"
 #include "mapping/name.h"
 #include "mapping/scratches.h"
+#include "mapping/views.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,6 +249,8 @@ static int move_table(const struct move *move, struct ddb_error *err)
 	const char *from = move->from->path;
 	char name[DDB_TABLE_NAME_MAX + 1];
 	uint32_t replaced;
+	if (map_is_staged(move->map))
+		return map_refuse_staged(move->map, err);
 	if (move->to[0] == '.')
 		return refuse(err, EPERM, "A name that begins with a dot is no table's");
 	if (!map_name_to_table(move->to, name))

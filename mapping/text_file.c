@@ -4,6 +4,8 @@
  */
 #include "engine/table.h"
 #include "mapping/file.h"
+#include "mapping/transaction.h"
+#include "mapping/views.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,6 +40,7 @@ static enum ddb_code write_status(struct map *map, const struct map_place *place
 	ddb_json_member_int(&json, "pid", getpid());
 	write_started(map, &json);
 	map->engine->ops->status(map->engine, &json);
+	map_views_status(map, &json);
 	if (map->options.status)
 		map->options.status(map->options.context, &json);
 	ddb_json_close(&json, '}');
@@ -69,6 +72,15 @@ static enum ddb_code write_table_status(struct map *map, const struct map_place 
 	return DDB_OK;
 }
 
+static enum ddb_code write_reasons(struct map *map, const struct map_place *place,
+	const struct map_file *file, struct ddb_buffer *out, struct ddb_error *err)
+{
+	(void)place, (void)file;
+	if (!map_reasons_get(map, out))
+		return ddb_fail(err, DDB_RESOURCE_NOT_FOUND, "No commit has failed");
+	return DDB_OK;
+}
+
 typedef enum ddb_code text_writer(struct map *map, const struct map_place *place, const struct map_file *file,
 	struct ddb_buffer *out, struct ddb_error *err);
 
@@ -79,6 +91,7 @@ static const struct {
 	{MAP_STATUS, write_status},
 	{MAP_ERRORS, write_errors},
 	{MAP_TABLE_STATUS, write_table_status},
+	{MAP_REASONS, write_reasons},
 };
 
 static enum ddb_code write_text(struct map *map, const struct map_place *place, const struct map_file *file,

@@ -38,6 +38,14 @@ enum map_kind {
 	MAP_ITEM,         /* T/a.json, T/d/b.json */
 	MAP_SCRATCH,
 	MAP_SCRATCH_DIRECTORY, /* .d where scratch may be, and any name within one */
+	MAP_TRANSACTIONS,      /* .txn */
+	MAP_TRANSACTION,       /* .txn/NAME; what is below is in a map of its own: views.h */
+	MAP_COMMITTED,         /* .txn/committed */
+	MAP_COMMITTED_ENTRY,   /* .txn/committed/NAME */
+	MAP_SNAPSHOTS,         /* .snapshot */
+	MAP_SNAPSHOT,          /* .snapshot/NAME */
+	MAP_CONDITIONS,        /* .txn/NAME/.conditions.jsonl */
+	MAP_REASONS,           /* .txn/NAME/.reasons.json */
 };
 
 struct map_row;
@@ -135,6 +143,9 @@ uint64_t map_ino_of_place(const struct map_place *place); /* of what has no seri
 
 struct map_partitions; /* partitions that mkdir made or unlink emptied: partitions.c */
 struct map_scratches;  /* open scratch files: scratches.h */
+struct map_view;       /* a transaction or snapshot: views.h */
+struct map_views;
+struct map_committed; /* committed.h */
 
 struct map {
 	struct ddb_engine *engine;
@@ -142,6 +153,9 @@ struct map {
 	struct map_refusals *refusals;
 	struct map_partitions *partitions;
 	struct map_scratches *scratches;
+	struct map_view *view;   /* whose map this is; NULL: the one that fs/ knows, */
+	struct map_views *views; /* which alone has these */
+	struct map_committed *committed;
 	int64_t started_ns;
 	pthread_mutex_t tick_lock;
 	pthread_mutex_t dirs_lock;
@@ -159,6 +173,13 @@ struct map_step {
 	bool directory; /* the last one shall be a directory */
 };
 
+/* In which maps a row is. */
+enum map_where {
+	MAP_EVERYWHERE,
+	MAP_OUTSIDE, /* not in a transaction or snapshot, where nothing else can have the name */
+	MAP_STAGED,  /* only in a transaction */
+};
+
 /* The row's functions. All take the place that they are asked about. */
 struct map_row {
 	enum map_kind kind;
@@ -170,6 +191,7 @@ struct map_row {
 	int (*match)(struct map *map, struct ddb_arena *arena, const struct map_step *step,
 		struct map_place *ret, struct ddb_error *err);
 	const char *name; /* for rows that are one fixed name */
+	enum map_where where;
 	bool directory, writable, stream, volatile_;
 	bool untold; /* as in struct map_attr */
 	bool listed;
@@ -210,6 +232,16 @@ bool map_partitions_rename(
 	struct map_partitions *partitions, const struct ddb_table *table, const char *from, const char *to);
 /* The table has another name. What there is no memory for keeps the old one, and is forgotten. */
 void map_partitions_rename_table(struct map_partitions *partitions, uint32_t table, const char *name);
+/* The entry behind *entry, in the order of table ids and entries; all zero: the first. False: the end. */
+struct map_partition_entry {
+	uint32_t table;
+	bool forever;
+	int64_t since_ns;
+	char entry[256], table_name[DDB_TABLE_NAME_MAX + 1];
+};
+bool map_partitions_after(struct map_partitions *partitions, struct map_partition_entry *entry);
+/* Adds all that are in `from`, but for hidden definitions. False: no memory. */
+bool map_partitions_copy(struct map_partitions *from, struct map_partitions *to);
 /* The order that the next entry will have. */
 uint64_t map_partitions_order(struct map_partitions *partitions);
 /*
@@ -232,6 +264,10 @@ void map_partitions_tick(struct map_partitions *partitions, int64_t now_ns,
 bool map_definition_hidden(struct map *map, const struct ddb_table *table);
 bool map_definition_hide(struct map *map, const struct ddb_table *table); /* false: no memory */
 void map_definition_show(struct map *map, const struct ddb_table *table);
+
+/* The map of a view. */
+struct map *map_new_inside(
+	struct ddb_engine *engine, const struct map_options *options, struct map_view *view);
 
 /* map_tick at that time. */
 void map_tick_at(struct map *map, int64_t now_ns);
@@ -257,6 +293,11 @@ enum { MAP_VERSION_DIRECTORY = 1, MAP_VERSION_SCRATCH = 1 };
 /* The path of a partition. */
 void map_partition_path(
 	const struct ddb_table *table, bool typed, const char *partition, char ret[MAP_PATH_MAX]);
+/* The name of a partition, and the path of an item (range NULL: of a simple table), in the plain rendering.
+ */
+void map_partition_name(const struct ddb_table *table, const struct ddb_value *hash, char ret[256]);
+void map_key_path(const struct ddb_table *table, const struct ddb_value *hash, const struct ddb_value *range,
+	char ret[MAP_PATH_MAX]);
 /* One path only. */
 void map_tell_path(struct map *map, const char *path, uint64_t version, const struct map_file *by);
 

@@ -5,6 +5,8 @@
 #include "engine/utf8.h"
 #include "mapping/entry.h"
 #include "mapping/file.h"
+#include "mapping/route.h"
+#include "mapping/transaction.h"
 #include "mapping/ttl.h"
 
 #include <errno.h>
@@ -115,6 +117,55 @@ static int set_update(struct map *map, struct ddb_arena *arena, const struct map
 	return map_errno(code);
 }
 
+/* ---- user.condition ---- */
+
+/* Only in a transaction, and of an item that is there: for others there is .conditions.jsonl. */
+static bool can_be_asked(const struct map *map, const struct map_place *place)
+{
+	return map_is_staged(map) && place->kind == MAP_ITEM && !place->unnamed &&
+	       place->table->provisional != DDB_PROVISIONAL;
+}
+
+static int get_condition(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	char ret[MAP_PATH_MAX], struct ddb_error *err)
+{
+	DDB_BUFFER_AUTO struct ddb_buffer text = {0};
+	(void)arena, (void)err;
+	ddb_buffer_init(&text, MAP_PATH_MAX - 1);
+	if (!can_be_asked(map, place) || !map_condition_get(map, place, &text))
+		return ENODATA;
+	snprintf(ret, MAP_PATH_MAX, "%.*s", (int)text.length, text.bytes);
+	return 0;
+}
+
+static int refuse_condition(const struct map_place *place, struct ddb_error *err)
+{
+	bool entry = place->kind == MAP_ENTRY;
+	ddb_fail(err, entry ? DDB_ACCESS_DENIED : DDB_VALIDATION,
+		entry ? "The file is read-only" : "Only an item in a transaction can have a condition");
+	return entry ? EACCES : EOPNOTSUPP;
+}
+
+static int set_condition(struct map *map, struct ddb_arena *arena, const struct map_place *place,
+	const char *value, size_t size, int flags, struct ddb_error *err)
+{
+	struct map_attr attr;
+	(void)flags;
+	if (!can_be_asked(map, place))
+		return refuse_condition(place, err);
+	int number = map_place_stat(map, arena, place, &attr, err);
+	return number ? number : map_errno(map_condition_set(map, place, value, size, false, err));
+}
+
+static int drop_condition(
+	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
+{
+	(void)arena;
+	if (!can_be_asked(map, place))
+		return refuse_condition(place, err);
+	return map_condition_remove(map, place) ? 0 : ENODATA;
+}
+
 /* ---- The table ---- */
 
 static const struct row {
@@ -131,6 +182,7 @@ static const struct row {
 	{"user.size", false, get_size, NULL, NULL, EACCES, EACCES, false},
 	{"user.item", false, get_item_path, NULL, NULL, EACCES, EACCES, false},
 	{"user.update", false, get_nothing, set_update, NULL, 0, EACCES, false},
+	{"user.condition", false, get_condition, set_condition, drop_condition, 0, 0, false},
 	{"system.posix_acl_", true, NULL, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
 	{"security.", true, NULL, NULL, NULL, EOPNOTSUPP, EOPNOTSUPP, true},
 	{"user.", true, NULL, NULL, NULL, EOPNOTSUPP, ENODATA, false},
@@ -161,7 +213,7 @@ static bool is_answer(int number)
 	       number == EEXIST;
 }
 
-int map_getxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
+int map_tree_getxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
 	char *value, size_t size, size_t *ret_length)
 {
 	const struct row *row = find(name);
@@ -207,7 +259,7 @@ static int set(struct map *map, const struct map_caller *caller, const char *pat
 					    : map_refused(map, caller, path, "setxattr", number, &err);
 }
 
-int map_setxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
+int map_tree_setxattr(struct map *map, const struct map_caller *caller, const char *path, const char *name,
 	const char *value, size_t size, int flags)
 {
 	const struct row *row = find(name);
@@ -222,8 +274,8 @@ int map_setxattr(struct map *map, const struct map_caller *caller, const char *p
  * Of ours only the expiry is listed, for it belongs to the file as its times do; the others answer when they
  * are asked for.
  */
-int map_listxattr(struct map *map, const struct map_caller *caller, const char *path, char *list, size_t size,
-	size_t *ret_length)
+int map_tree_listxattr(struct map *map, const struct map_caller *caller, const char *path, char *list,
+	size_t size, size_t *ret_length)
 {
 	static const char name[] = "user.ttl";
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
@@ -256,7 +308,7 @@ static int remove_one(
 					    : map_refused(map, caller, path, "removexattr", number, &err);
 }
 
-int map_removexattr(struct map *map, const struct map_caller *caller, const char *path, const char *name)
+int map_tree_removexattr(struct map *map, const struct map_caller *caller, const char *path, const char *name)
 {
 	const struct row *row = find(name);
 	if (map->options.read_only)

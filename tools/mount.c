@@ -199,6 +199,7 @@ static int serve(struct mount *mount, struct ddb_engine *engine)
 	struct map_options map_options = {.read_only = mount->options.read_only,
 		.sync = mount->options.sync,
 		.mountpoint = mount->mountpoint,
+		.txn_max_items = (unsigned)mount->options.txn_max_items,
 		.changed = fs_changed,
 		.enter = fs_enter,
 		.leave = fs_leave,

@@ -98,6 +98,44 @@ static int set_bytes(struct mount_options *options, const struct mount_option *r
 	return 0;
 }
 
+/* Seconds, or minutes or hours. */
+static int set_seconds(struct mount_options *options, const struct mount_option *row, const char *value)
+{
+	static const struct {
+		char letter;
+		uint64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+	uint64_t number, unit = 1;
+	char *end;
+
+	errno = 0;
+	if (*value < '0' || *value > '9')
+		return EINVAL;
+	number = strtoull(value, &end, 10);
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (*end && *end == units[i].letter) {
+			unit = units[i].seconds;
+			end++;
+			break;
+		}
+	if (errno || *end || number < 1 || number > UINT32_MAX / unit)
+		return EINVAL;
+	*(uint64_t *)((char *)options + row->offset) = number * unit;
+	return 0;
+}
+
+static int set_limit(struct mount_options *options, const struct mount_option *row, const char *value)
+{
+	uint64_t number;
+	int error = read_number(value, 10, 10000000, &number);
+
+	if (!error && number < 1)
+		error = EINVAL;
+	if (!error)
+		*(uint64_t *)((char *)options + row->offset) = number;
+	return error;
+}
+
 static int pass_on(struct mount_options *options, const struct mount_option *row, const char *value)
 {
 	size_t length = strlen(options->kernel);
@@ -140,6 +178,10 @@ const struct mount_option mount_option_rows[] = {
 		MEMBER(ttl_interval)},
 	{"hide_expired", NULL, "expired items are not shown while they are there", set_flag,
 		MEMBER(hide_expired)},
+	{"snapshot_max", "TIME", "how long a snapshot or transaction lasts, s, m or h (default: 1h)",
+		set_seconds, MEMBER(snapshot_max)},
+	{"txn_max_items", "N", "changed items and conditions of a transaction (default: 100)", set_limit,
+		MEMBER(txn_max_items)},
 	{"trace", "FILE", "append a JSON line to FILE for each call of the engine", set_text, MEMBER(trace)},
 	{"rw", NULL, NULL, clear_flag, MEMBER(read_only)},
 	{"async", NULL, NULL, clear_flag, MEMBER(sync)},

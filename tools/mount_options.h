@@ -16,6 +16,7 @@ struct mount_options {
 	mode_t umask;
 	bool allow_other, read_only, sync, hide_expired;
 	uint64_t nodes, scratch, ttl_interval;
+	uint64_t snapshot_max /* seconds */, txn_max_items;
 	char kernel[1024]; /* generic options, for the kernel */
 };
 

@@ -1,0 +1,341 @@
+/*
+ * Conditions are kept as texts, and items as records of their keys: they are read again at each commit, when
+ * the tables are looked at anyway. See transaction.h.
+ */
+#include "mapping/transaction.h"
+
+#include "engine/expr/predicate.h"
+#include "engine/expr/scope.h"
+#include "engine/jsonout.h"
+#include "engine/record.h"
+#include "engine/utf8.h"
+#include "mapping/name.h"
+#include "mapping/views.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	CONDITION_MAX = 4096,      /* bytes of an expression */
+	CONDITION_MEMORY = 1 << 20 /* an arena in which one is judged */
+};
+
+struct condition {
+	struct condition *next;
+	char table[DDB_TABLE_NAME_MAX + 1];
+	char path[2 * MAP_NAME_MAX + DDB_TABLE_NAME_MAX + 8]; /* of the item */
+	struct ddb_buffer key, text;
+};
+
+struct map_transaction {
+	pthread_mutex_t lock;
+	struct condition *first; /* in the order in which they were first given */
+	unsigned count;
+	struct ddb_buffer reasons;
+	char *down; /* atomic; never changed again */
+};
+
+struct map_transaction *map_transaction_new(void)
+{
+	struct map_transaction *transaction = calloc(1, sizeof(*transaction));
+	if (!transaction)
+		return NULL;
+	if (pthread_mutex_init(&transaction->lock, NULL)) {
+		free(transaction);
+		return NULL;
+	}
+	return transaction;
+}
+
+static void condition_free(struct condition *condition)
+{
+	ddb_buffer_done(&condition->key);
+	ddb_buffer_done(&condition->text);
+	free(condition);
+}
+
+void map_transaction_free(struct map_transaction *transaction)
+{
+	struct condition *next;
+	if (!transaction)
+		return;
+	for (struct condition *condition = transaction->first; condition; condition = next) {
+		next = condition->next;
+		condition_free(condition);
+	}
+	ddb_buffer_done(&transaction->reasons);
+	pthread_mutex_destroy(&transaction->lock);
+	free(transaction->down);
+	free(transaction);
+}
+
+static struct map_transaction *lock(struct map *map)
+{
+	struct map_transaction *transaction = map->view->transaction;
+	pthread_mutex_lock(&transaction->lock);
+	return transaction;
+}
+
+static void unlock(struct map_transaction *transaction)
+{
+	pthread_mutex_unlock(&transaction->lock);
+}
+
+/* ---- Conditions ---- */
+
+static enum ddb_code parse(struct ddb_arena *arena, const char *text, size_t length,
+	const struct ddb_predicate **ret, struct ddb_error *err)
+{
+	struct ddb_scope scope;
+	if (ddb_utf8_prefix(text, length) != length)
+		return ddb_fail(err, DDB_VALIDATION, "An expression is UTF-8 text");
+	enum ddb_code code = ddb_scope_init(&scope, arena, NULL, NULL, true, err);
+	return code ? code : ddb_predicate_parse(&scope, DDB_CONDITION_EXPRESSION, text, length, ret, err);
+}
+
+static enum ddb_code judge(const char *text, size_t length, struct ddb_error *err)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	const struct ddb_predicate *predicate;
+	ddb_arena_init(&arena, CONDITION_MEMORY);
+	return parse(&arena, text, length, &predicate, err);
+}
+
+/* An item has one path, whichever it was asked about under. */
+static void item_path(const struct map_place *place, char *ret, size_t size)
+{
+	char name[MAP_NAME_MAX + 3];
+	map_table_to_name(place->table->name, name);
+	snprintf(ret, size, "%s/%s%s%s", name, place->partition ? place->partition : "",
+		place->partition ? "/" : "", place->name);
+}
+
+static struct condition **find(struct map_transaction *transaction, const char *path)
+{
+	struct condition **link = &transaction->first;
+	while (*link && strcmp((*link)->path, path))
+		link = &(*link)->next;
+	return link;
+}
+
+static struct condition *condition_new(const struct map_place *place)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	struct condition *condition = calloc(1, sizeof(*condition));
+	struct ddb_value key;
+	ddb_arena_init(&arena, CONDITION_MEMORY);
+	if (!condition)
+		return NULL;
+	ddb_buffer_init(&condition->key, CONDITION_MEMORY);
+	ddb_buffer_init(&condition->text, CONDITION_MAX);
+	snprintf(condition->table, sizeof(condition->table), "%s", place->table->name);
+	item_path(place, condition->path, sizeof(condition->path));
+	if (!map_place_key(place, &arena, &key, NULL))
+		ddb_record_write(&key, &condition->key);
+	if (condition->key.length && !condition->key.failed)
+		return condition;
+	condition_free(condition);
+	return NULL;
+}
+
+static unsigned limit_of(const struct map *map)
+{
+	unsigned max = map->view->outer->options.txn_max_items;
+	return max ? max : DDB_TRANSACT_MAX;
+}
+
+static enum ddb_code add(struct map *map, struct map_transaction *transaction, const struct map_place *place,
+	struct condition **link, const struct ddb_buffer *text, struct ddb_error *err)
+{
+	if (transaction->count == limit_of(map))
+		return ddb_fail(err, DDB_LIMIT_EXCEEDED,
+			"A transaction has at most %u changed items and conditions", limit_of(map));
+	struct condition *condition = condition_new(place);
+	if (condition)
+		ddb_buffer_add(&condition->text, text->bytes, text->length);
+	if (!condition || condition->text.failed) {
+		if (condition)
+			condition_free(condition);
+		return ddb_fail_memory(err);
+	}
+	transaction->count++;
+	*link = condition;
+	return DDB_OK;
+}
+
+/* What holds from now on: the condition, or that and the one before, which may be the same. */
+static void combine(const struct condition *before, const char *text, size_t length, struct ddb_buffer *out)
+{
+	bool same = before && before->text.length == length && !memcmp(before->text.bytes, text, length);
+	if (before && !same)
+		ddb_buffer_add_format(out, "(%.*s) AND (%.*s)", (int)before->text.length, before->text.bytes,
+			(int)length, text);
+	else
+		ddb_buffer_add(out, text, length);
+}
+
+static enum ddb_code set(struct map *map, struct map_transaction *transaction, const struct map_place *place,
+	const char *text, size_t length, bool also, struct ddb_error *err)
+{
+	DDB_BUFFER_AUTO struct ddb_buffer whole = {0};
+	char path[sizeof(transaction->first->path)];
+	item_path(place, path, sizeof(path));
+	struct condition **link = find(transaction, path);
+	ddb_buffer_init(&whole, CONDITION_MAX);
+	combine(also ? *link : NULL, text, length, &whole);
+	if (whole.failed)
+		return ddb_fail(err, DDB_VALIDATION,
+			"Invalid ConditionExpression: Expression size has exceeded the maximum allowed "
+			"size;");
+	enum ddb_code code = judge(whole.bytes, whole.length, err);
+	if (code)
+		return code;
+	if (!*link)
+		return add(map, transaction, place, link, &whole, err);
+	ddb_buffer_done(&(*link)->text);
+	(*link)->text = whole;
+	whole = (struct ddb_buffer){0};
+	return DDB_OK;
+}
+
+/* It is judged by itself first: two halves must not make a whole. */
+enum ddb_code map_condition_set(struct map *map, const struct map_place *place, const char *text,
+	size_t length, bool also, struct ddb_error *err)
+{
+	enum ddb_code code = judge(text, length, err);
+	if (code)
+		return code;
+	if (!place->has_hash || place->unnamed)
+		return ddb_fail(err, DDB_VALIDATION, "The name does not tell the key: %s", place->name);
+	struct map_transaction *transaction = lock(map);
+	code = set(map, transaction, place, text, length, also, err);
+	unlock(transaction);
+	return code;
+}
+
+bool map_condition_get(struct map *map, const struct map_place *place, struct ddb_buffer *out)
+{
+	struct map_transaction *transaction = lock(map);
+	char path[sizeof(transaction->first->path)];
+	item_path(place, path, sizeof(path));
+	const struct condition *condition = *find(transaction, path);
+	if (condition)
+		ddb_buffer_add(out, condition->text.bytes, condition->text.length);
+	unlock(transaction);
+	return condition;
+}
+
+bool map_condition_remove(struct map *map, const struct map_place *place)
+{
+	struct map_transaction *transaction = lock(map);
+	char path[sizeof(transaction->first->path)];
+	item_path(place, path, sizeof(path));
+	struct condition **link = find(transaction, path), *condition = *link;
+	if (condition) {
+		*link = condition->next;
+		transaction->count--;
+		condition_free(condition);
+	}
+	unlock(transaction);
+	return condition;
+}
+
+void map_conditions_write(struct map *map, struct ddb_buffer *out)
+{
+	struct map_transaction *transaction = lock(map);
+	for (const struct condition *condition = transaction->first; condition; condition = condition->next) {
+		struct ddb_json_out json;
+		ddb_json_out_init(&json, out, false);
+		ddb_json_open(&json, '{');
+		ddb_json_member_string(&json, "path", condition->path);
+		ddb_json_name(&json, "condition", strlen("condition"));
+		ddb_json_string(&json, condition->text.bytes, condition->text.length);
+		ddb_json_close(&json, '}');
+		ddb_buffer_add_byte(out, '\n');
+	}
+	unlock(transaction);
+}
+
+static enum ddb_code read_check(struct ddb_arena *arena, const struct condition *condition,
+	struct ddb_condition_check *ret, struct ddb_error *err)
+{
+	const char *key = ddb_arena_copy(arena, condition->key.bytes, condition->key.length);
+	ret->table = ddb_arena_copy(arena, condition->table, strlen(condition->table));
+	ret->text = ddb_arena_copy(arena, condition->text.bytes, condition->text.length);
+	ret->length = condition->text.length;
+	if (!key || !ret->table || !ret->text)
+		return ddb_fail_memory(err);
+	enum ddb_code code =
+		ddb_record_read(arena, (const uint8_t *)key, condition->key.length, &ret->key, err);
+	return code ? code : parse(arena, ret->text, ret->length, &ret->condition, err);
+}
+
+static enum ddb_code list(struct map_transaction *transaction, struct ddb_arena *arena,
+	struct map_condition_list *ret, struct ddb_error *err)
+{
+	struct map_condition_list list = {.count = transaction->count};
+	enum ddb_code code = DDB_OK;
+	size_t i = 0;
+	list.checks = ddb_arena_array(arena, list.count ? list.count : 1, sizeof(*list.checks));
+	if (!list.checks)
+		return ddb_fail_memory(err);
+	for (const struct condition *condition = transaction->first; condition && !code;
+		condition = condition->next)
+		code = read_check(arena, condition, &list.checks[i++], err);
+	if (!code)
+		*ret = list;
+	return code;
+}
+
+enum ddb_code map_conditions_list(
+	struct map *map, struct ddb_arena *arena, struct map_condition_list *ret, struct ddb_error *err)
+{
+	struct map_transaction *transaction = lock(map);
+	enum ddb_code code = list(transaction, arena, ret, err);
+	unlock(transaction);
+	return code;
+}
+
+/* ---- Reasons ---- */
+
+bool map_reasons_get(struct map *map, struct ddb_buffer *out)
+{
+	struct map_transaction *transaction = lock(map);
+	bool some = transaction->reasons.length;
+	if (some)
+		ddb_buffer_add(out, transaction->reasons.bytes, transaction->reasons.length);
+	unlock(transaction);
+	return some;
+}
+
+void map_reasons_set(struct map *map, struct ddb_buffer *text)
+{
+	struct map_transaction *transaction = lock(map);
+	ddb_buffer_done(&transaction->reasons);
+	if (text)
+		transaction->reasons = *text;
+	unlock(transaction);
+}
+
+/* ---- Removal ---- */
+
+const char *map_taken_down(const struct map *map)
+{
+	if (!map_is_staged(map))
+		return NULL;
+	return __atomic_load_n(&map->view->transaction->down, __ATOMIC_ACQUIRE);
+}
+
+bool map_is_down(const struct map *map)
+{
+	return map_taken_down(map);
+}
+
+/* Without memory for the path, what is removed goes on being staged. */
+void map_take_down(struct map *map, const char *path)
+{
+	char *expected = NULL, *copy = strdup(path);
+	if (copy && !__atomic_compare_exchange_n(&map->view->transaction->down, &expected, copy, false,
+			    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		free(copy);
+}
