@@ -169,11 +169,10 @@ static int open_path(struct map *map, const struct map_caller *caller, const cha
 	struct map_place place;
 
 	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
-	if ((flags & O_ACCMODE) != O_RDONLY && map->options.read_only) {
-		ddb_fail(err, DDB_ACCESS_DENIED, "The mount is read-only");
-		return EROFS;
-	}
-	int number = map_resolve(map, &arena, path, &place, err);
+	int number = (flags & O_ACCMODE) != O_RDONLY ? map_refuse_read_only(map, err) : 0;
+	if (number)
+		return number;
+	number = map_resolve(map, &arena, path, &place, err);
 	if (number)
 		return number;
 	number = open_existing(map, caller, &place, flags, ret, ret_attr, err);
@@ -244,11 +243,10 @@ static int create_path(struct map *map, const struct map_caller *caller, const c
 	struct map_place place;
 
 	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
-	if (map->options.read_only) {
-		ddb_fail(err, DDB_ACCESS_DENIED, "The mount is read-only");
-		return EROFS;
-	}
-	int number = map_resolve(map, &arena, path, &place, err);
+	int number = map_refuse_read_only(map, err);
+	if (number)
+		return number;
+	number = map_resolve(map, &arena, path, &place, err);
 	if (number)
 		return map_file_new_errno(number, err);
 	number = create_place(map, caller, &arena, &place, flags, mode, ret, ret_attr, err);

@@ -50,11 +50,9 @@ static int change(struct map *map, const struct map_caller *caller, const char *
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	MAP_PLACE_AUTO struct map_place place = {0};
 	struct ddb_error err;
-	int number;
 	ddb_arena_init(&arena, CHANGE_MEMORY);
-	if (map->options.read_only)
-		number = refuse(&err, EROFS, "The mount is read-only");
-	else
+	int number = map_refuse_read_only(map, &err);
+	if (!number)
 		number = directory ? map_resolve_directory(map, &arena, path, &place, &err)
 				   : map_resolve(map, &arena, path, &place, &err);
 	if (!number)
@@ -159,12 +157,13 @@ static int make_path(
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	MAP_PLACE_AUTO struct map_place place = {0};
 	char table[DDB_TABLE_NAME_MAX + 1];
-	if (map->options.read_only)
-		return refuse(err, EROFS, "The mount is read-only");
+	int number = map_refuse_read_only(map, err);
+	if (number)
+		return number;
 	if (map_name_to_table(path, table))
 		return make_table(map, path, table, err);
 	ddb_arena_init(&arena, CHANGE_MEMORY);
-	int number = map_resolve_directory(map, &arena, path, &place, err);
+	number = map_resolve_directory(map, &arena, path, &place, err);
 	if (!number && (place.kind == MAP_TRANSACTION || place.kind == MAP_SNAPSHOT))
 		return map_view_begin(map, caller,
 			place.kind == MAP_SNAPSHOT ? DDB_SNAPSHOT : DDB_TRANSACTION, place.name, err);
@@ -559,11 +558,9 @@ int map_tree_set_mtime(struct map *map, const struct map_caller *caller, const c
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	MAP_PLACE_AUTO struct map_place place = {0};
 	struct ddb_error err;
-	int number;
 	ddb_arena_init(&arena, CHANGE_MEMORY);
-	if (map->options.read_only)
-		number = refuse(&err, EROFS, "The mount is read-only");
-	else
+	int number = map_refuse_read_only(map, &err);
+	if (!number)
 		number = map_resolve(map, &arena, path, &place, &err);
 	if (!number)
 		number = set_place(map, &arena, &place, mtime_ns, version, &err);

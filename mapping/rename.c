@@ -444,16 +444,15 @@ int map_tree_rename(
 		.exchange = flags & RENAME_EXCHANGE,
 	};
 	struct ddb_error err;
-	int number;
 	err.code = DDB_OK;
 	err.message[0] = '\0';
 	ddb_arena_init(&arena, RENAME_MEMORY);
-	if (map->options.read_only)
-		number = refuse(&err, EROFS, "The mount is read-only");
-	else if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
-		 (rename.no_replace && rename.exchange))
+	int number = map_refuse_read_only(map, &err);
+	bool known = !(flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) &&
+		     !(rename.no_replace && rename.exchange);
+	if (!number && !known)
 		number = refuse(&err, EINVAL, "The flags are not known");
-	else
+	if (!number)
 		number = run_from(&rename, from, to, &err);
 	switch (number) {
 	case 0:

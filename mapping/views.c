@@ -335,6 +335,15 @@ int map_refuse_staged(const struct map *map, struct ddb_error *err)
 	return EPERM;
 }
 
+int map_refuse_read_only(const struct map *map, struct ddb_error *err)
+{
+	if (!map->options.read_only)
+		return 0;
+	ddb_fail(err, DDB_ACCESS_DENIED,
+		map->view ? "A snapshot cannot be changed" : "The mount is read-only");
+	return EROFS;
+}
+
 /* ---- Time ---- */
 
 static bool is_idle(const struct map_view *view, int64_t now_ns)
@@ -419,7 +428,8 @@ void map_views_status(struct map *map, struct ddb_json_out *json)
  * An inode number has its table in the upper 24 bits, and tables are counted from below: the slot goes there
  * mirrored, from above, so that the two do not meet, and the order within a table stays.
  */
-enum { TABLE_BITS = 24, TABLE_SHIFT = 40, VERSION_SHIFT = 44 };
+enum { TABLE_BITS = 24, TABLE_SHIFT = 40 };
+static const uint64_t apart = 0x9e3779b97f4a7c15u;
 
 static uint64_t mirrored(unsigned slot)
 {
@@ -439,12 +449,12 @@ void map_view_attr(const struct map_view *view, struct map_attr *attr)
 	/* Slots are given again, and so are the versions of what was staged: what the kernel keeps of one
 	 * view it must not take for another's. */
 	if (attr->version)
-		attr->version += view->number << VERSION_SHIFT;
+		attr->version += view->number * apart;
 }
 
 uint64_t map_view_version(const struct map_view *view, uint64_t version)
 {
-	return view && version ? version - (view->number << VERSION_SHIFT) : version;
+	return view && version ? version - view->number * apart : version;
 }
 
 void map_view_own_attr(const struct map_view *view, struct map_attr *ret)
