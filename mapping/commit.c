@@ -248,6 +248,9 @@ static int commit_as(
 			"A token has at most 36 characters; without one a transaction is committed under its "
 			"own name");
 	int number = map_view_commit(view, caller, token, err);
+	/* Elsewhere EEXIST is an answer; here it needs a word. */
+	if (number == EEXIST)
+		return map_refused(map, caller, view->path, "rename", number, err);
 	if (number)
 		return number;
 	map_committed_add(map->committed, name, map_now_ns());

@@ -422,6 +422,10 @@ static int remove_item(
 	enum ddb_code code = map_place_key(place, arena, &request.key, err);
 	if (!code)
 		code = map->engine->ops->delete_item(map->engine, &request, &result, err);
+	if (code == DDB_VALIDATION && map_is_staged(map) && place->table->provisional != DDB_DEFINED) {
+		map_take_down(map, place->path);
+		return 0;
+	}
 	if (code)
 		return map_errno(code);
 	if (!result.existed)

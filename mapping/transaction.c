@@ -144,12 +144,22 @@ static unsigned limit_of(const struct map *map)
 	return max ? max : DDB_TRANSACT_MAX;
 }
 
+/* The engine counts what is changed, and both together when they are committed. */
+static bool is_full(const struct map *map, const struct map_transaction *transaction)
+{
+	struct ddb_view_status status;
+	map->engine->ops->view_status(map->engine, &status);
+	return status.changed_items + transaction->count >= limit_of(map);
+}
+
 static enum ddb_code add(struct map *map, struct map_transaction *transaction, const struct map_place *place,
 	struct condition **link, const struct ddb_buffer *text, struct ddb_error *err)
 {
-	if (transaction->count == limit_of(map))
-		return ddb_fail(err, DDB_LIMIT_EXCEEDED,
-			"A transaction has at most %u changed items and conditions", limit_of(map));
+	if (is_full(map, transaction))
+		return ddb_fail(err, DDB_VALIDATION,
+			"1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
+			"Member must have length less than or equal to %u",
+			limit_of(map));
 	struct condition *condition = condition_new(place);
 	if (condition)
 		ddb_buffer_add(&condition->text, text->bytes, text->length);

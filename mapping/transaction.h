@@ -23,7 +23,7 @@ void map_transaction_free(struct map_transaction *transaction); /* NULL is fine 
 
 /*
  * A condition of an item, as its text; `also`: what was asked of it before holds too, else it is replaced.
- * DDB_VALIDATION for what is no condition, DDB_LIMIT_EXCEEDED.
+ * DDB_VALIDATION for what is no condition, and for more items and conditions than there may be.
  */
 DDB_MUST_CHECK enum ddb_code map_condition_set(struct map *map, const struct map_place *place,
 	const char *text, size_t length, bool also, struct ddb_error *err);
