@@ -100,7 +100,8 @@ ends "mount: an unknown option" 2 "$store" "$mnt" --nonsense
 check "no store was made" test ! -e "$store"
 
 for option in nonsense uid uid= uid=root uid=-1 uid=4294967296 gid=x umask=8 umask=1000 ro=1 sync=yes allow_other=1 \
-  keyfile keyfile= trace= nodes=0 nodes=1x scratch=0 scratch=1T scratch=K scratch=99999999999G ro,,nonsense; do
+  keyfile keyfile= trace= nodes=0 nodes=1x scratch=0 scratch=1T scratch=K scratch=99999999999G \
+  snapshot_max=0 snapshot_max=1d snapshot_max=h snapshot_max=9999999h txn_max_items=0 txn_max_items=1k ro,,nonsense; do
   ends "-o $option" 2 "$store" "$mnt" -o "$option"
   says "-o $option" "mount option '"
 done
