@@ -162,6 +162,7 @@ static struct ddb_engine *open_engine(const struct mount *mount)
 		.scratch_max = mount->options.scratch,
 		.ttl_interval = mount->options.ttl_interval,
 		.hide_expired = mount->options.hide_expired,
+		.view_seconds = (unsigned)mount->options.snapshot_max,
 		.notice = say_notice,
 		.hooks = &map_rendering_hooks};
 	struct ddb_engine *engine, *traced;
