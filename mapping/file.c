@@ -327,6 +327,21 @@ int map_file_read(struct map_file *file, uint64_t offset, char *buffer, size_t s
 	return number;
 }
 
+bool map_file_waits(const struct map_file *file)
+{
+	return file->ops->ready;
+}
+
+bool map_file_ready(struct map_file *file)
+{
+	if (!file->ops->ready)
+		return true;
+	pthread_mutex_lock(&file->lock);
+	bool ready = file->ops->ready(file);
+	pthread_mutex_unlock(&file->lock);
+	return ready;
+}
+
 int map_file_write(struct map_file *file, const struct map_caller *caller, uint64_t offset, const char *bytes,
 	size_t size)
 {

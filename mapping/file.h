@@ -16,6 +16,7 @@ struct map_file;
 struct map_file_ops {
 	/* NULL members answer: read EBADF, write EACCES, truncate EACCES, flush and sync 0. */
 	int (*read)(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length);
+	bool (*ready)(struct map_file *file); /* of those whose read may answer EAGAIN; NULL: true */
 	int (*write)(struct map_file *file, const struct map_caller *caller, uint64_t offset,
 		const char *bytes, size_t size);
 	int (*truncate)(struct map_file *file, const struct map_caller *caller, uint64_t size);
@@ -98,6 +99,10 @@ int map_definition_open(struct map *map, const struct map_place *place, struct m
 	struct map_attr *ret, struct ddb_error *err);
 int map_text_open(struct map *map, const struct map_place *place, struct map_file *file, struct map_attr *ret,
 	struct ddb_error *err); /* .status, .errors, .status.json */
+int map_records_open(struct map *map, const struct map_place *place, struct map_file *file,
+	struct map_attr *ret, struct ddb_error *err);
+int map_follow_open(struct map *map, const struct map_place *place, struct map_file *file,
+	struct map_attr *ret, struct ddb_error *err);
 int map_entry_open(struct map *map, const struct map_place *place, struct map_file *file,
 	struct map_attr *ret, struct ddb_error *err);
 int map_tally_open(struct map *map, const struct map_place *place, struct map_file *file,

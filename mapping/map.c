@@ -75,10 +75,13 @@ struct map *map_new_inside(
 	}
 	if (!options->read_only && !view)
 		map_scratches_clear(map);
-	if (map_hold_load(map))
-		return map;
-	map_free(map);
-	return NULL;
+	if (!map_hold_load(map)) {
+		map_free(map);
+		return NULL;
+	}
+	if (options->stirred)
+		engine->ops->watch_streams(engine, options->stirred, options->context);
+	return map;
 }
 
 struct map *map_new(struct ddb_engine *engine, const struct map_options *options)
@@ -90,6 +93,8 @@ void map_free(struct map *map)
 {
 	if (!map)
 		return;
+	if (map->options.stirred)
+		map->engine->ops->watch_streams(map->engine, NULL, NULL);
 	pthread_mutex_destroy(&map->tick_lock);
 	pthread_mutex_destroy(&map->dirs_lock);
 	pthread_mutex_destroy(&map->files_lock);

@@ -41,6 +41,11 @@ struct map_options {
 	 * renamed. Or NULL. */
 	void (*enter)(void *context);
 	void (*leave)(void *context);
+	/*
+	 * There is news that files may have waited for (map_file_waits): from any thread, to be over quickly.
+	 * NULL: nobody waits, and such files end where they would.
+	 */
+	void (*stirred)(void *context);
 	/* Adds the front end's members to /.status. */
 	void (*status)(void *context, struct ddb_json_out *json);
 	void *context;
@@ -145,8 +150,15 @@ int map_create(struct map *map, const struct map_caller *caller, const char *pat
  */
 int map_reopen(struct map *map, const struct map_caller *caller, const char *path, int flags,
 	struct map_file **ret, struct map_attr *ret_attr);
-/* *ret_length may be short only at the end of the text. */
+/* *ret_length may be short only at the end of the text, or of a line of a file that waits. */
 int map_file_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length);
+/*
+ * Whether a read of the file may answer EAGAIN: what it asks for does not exist yet. Whoever calls again after
+ * each `stirred` that came since before he was answered misses nothing. The map itself never waits.
+ */
+bool map_file_waits(const struct map_file *file);
+/* Whether a read would be answered at once that begins where the last one ended, be it with an error. */
+bool map_file_ready(struct map_file *file);
 /* All of `size` is taken, or an error; see SPEC "Writing" for what each means. */
 int map_file_write(struct map_file *file, const struct map_caller *caller, uint64_t offset, const char *bytes,
 	size_t size);

@@ -22,6 +22,9 @@ map_match map_match_scratch_directory;
 map_match map_match_scratch;
 map_match map_match_segments;
 map_match map_match_segment;
+/* match_stream.c */
+map_match map_match_stream;
+map_match map_match_beginning;
 /* match_query.c */
 map_match map_match_queries;
 map_match map_match_component;

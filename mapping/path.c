@@ -153,6 +153,7 @@ static int stat_reasons(struct map *map, struct ddb_arena *arena, const struct m
 	.listing = &map_listing_entries
 #define ENTRY .listed = true, .match = map_match_entry, .stat = stat_entry, .open = map_entry_open
 #define LINES .name = "items.jsonl", .stream = true, .stat = stat_row, .open = map_scan_open
+#define RECORDS .stream = true, .stat = stat_row, .open = map_records_open
 #define TALLY .stream = true, .stat = stat_row, .open = map_tally_open
 #define VIEW .match = map_match_view, .directory = true, .writable = true, .stat = stat_view
 #define PARTITION                                                                                            \
@@ -184,6 +185,7 @@ const struct map_row map_rows[] = {
 	{MAP_SCAN, MAP_TABLE, .name = ".scan", .listing = &map_listing_fixed, DIRECTORY},
 	{MAP_QUERIES, MAP_TABLE, .name = ".query", .match = map_match_queries, .untold = true, DIRECTORY},
 	{MAP_INDEXES, MAP_TABLE, .name = ".index", .untold = true, .listing = &map_listing_indexes, DIRECTORY},
+	{MAP_STREAM, MAP_TABLE, .name = ".stream", .match = map_match_stream, .untold = true, .listing = &map_listing_fixed, DIRECTORY},
 	{MAP_ITEM, MAP_TABLE, .match = map_match_item, ITEM},
 	{MAP_PARTITION, MAP_TABLE, PARTITION},
 	{MAP_SCRATCH_DIRECTORY, MAP_TABLE, SCRATCH_DIRECTORY},
@@ -217,6 +219,10 @@ const struct map_row map_rows[] = {
 	{MAP_COUNT, MAP_KEY, .name = "count", TALLY},
 	{MAP_EXPLAIN, MAP_KEY, .name = "explain", TALLY},
 	{MAP_ENTRY, MAP_KEY, ENTRY},
+
+	{MAP_RECORDS, MAP_STREAM, .name = "records.jsonl", .listed = true, RECORDS},
+	{MAP_FOLLOW, MAP_STREAM, .name = "follow.jsonl", .listed = true, .open = map_follow_open, STREAM},
+	{MAP_RECORDS_FROM, MAP_STREAM, .match = map_match_beginning, RECORDS},
 
 	{MAP_QUERY, MAP_QUERIES, QUERY},
 	{MAP_RESULTS, MAP_QUERY, LINES},
@@ -402,7 +408,7 @@ static int stat_path(
 	struct map_place place = {.kind = MAP_ROOT};
 	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
 	int number = map_resolve(map, &arena, path, &place, err);
-	*ret_query = place.kind == MAP_QUERIES || place.kind == MAP_QUERY;
+	*ret_query = place.kind == MAP_QUERIES || place.kind == MAP_QUERY || place.kind == MAP_STREAM;
 	if (number)
 		return number;
 	number = map_place_stat(map, &arena, &place, ret, err);
@@ -411,7 +417,7 @@ static int stat_path(
 }
 
 /* A key is refused only when its table was given another one since the path was resolved; a query is for what
- * it says. */
+ * it says, as a record's number is. */
 int map_tree_stat(struct map *map, const struct map_caller *caller, const char *path, struct map_attr *ret)
 {
 	enum { ATTEMPTS = 3 };

@@ -135,7 +135,7 @@ static uint64_t ino_of_name(const struct map_place *place, const char *name)
 	return table_part(place->table) | digested | low_part(digest_of(name, strlen(name)) << 1 | typed);
 }
 
-/* Of what is below .index and .query: by all that the path says. */
+/* Of what is below .index, .query and .stream: by all that the path says. */
 static uint64_t ino_of_path(const struct map_place *place)
 {
 	return ino_of_name(place, strchr(place->path, '/'));
@@ -185,6 +185,11 @@ uint64_t map_ino_of_place(const struct map_place *place)
 		return ino_of_segment(place);
 	case MAP_PARTITION:
 		return ino_of_name(place, place->partition);
+	case MAP_STREAM:
+	case MAP_RECORDS:
+	case MAP_RECORDS_FROM:
+	case MAP_FOLLOW:
+		return ino_of_path(place);
 	case MAP_TABLE:
 	case MAP_DEFINITION:
 	case MAP_TABLE_STATUS:

@@ -34,6 +34,10 @@ enum map_kind {
 	MAP_RESULTS,      /* items.jsonl there */
 	MAP_COUNT,        /* count */
 	MAP_EXPLAIN,      /* explain */
+	MAP_STREAM,       /* T/.stream */
+	MAP_RECORDS,      /* T/.stream/records.jsonl */
+	MAP_RECORDS_FROM, /* T/.stream/after=SEQ.jsonl, at=SEQ.jsonl */
+	MAP_FOLLOW,       /* T/.stream/follow.jsonl */
 	MAP_PARTITION,    /* T/d */
 	MAP_ITEM,         /* T/a.json, T/d/b.json */
 	MAP_SCRATCH,
@@ -74,6 +78,7 @@ struct map_place {
 	int64_t mtime_ns;
 	const struct map_query *query; /* from MAP_INDEX and MAP_QUERIES down; else NULL */
 	uint32_t segment, segments;
+	uint64_t after;                         /* MAP_RECORDS_FROM: it begins behind this record */
 	struct ddb_scratch_name scratch;        /* MAP_SCRATCH and MAP_SCRATCH_DIRECTORY: the entry */
 	uint8_t inside[DDB_DIRECTORY_ID_BYTES]; /* MAP_SCRATCH_DIRECTORY that exists: the id of what is in it
 						 */
