@@ -15,11 +15,6 @@ enum {
 	OPEN_TRIES = 4,
 };
 
-static struct fs_handle *handle_of(const struct fuse_file_info *fi)
-{
-	return (struct fs_handle *)(uintptr_t)fi->fh;
-}
-
 static struct fs_handle *handle_new(const struct map_caller *caller)
 {
 	struct fs_handle *handle = calloc(1, sizeof *handle);
@@ -590,27 +585,12 @@ void fs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 	}
 }
 
-void fs_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
-{
-	char *buffer = malloc(size);
-	size_t length = 0;
-	int error =
-		buffer ? map_file_read(handle_of(fi)->file, (uint64_t)offset, buffer, size, &length) : ENOMEM;
-
-	(void)ino;
-	if (error)
-		fuse_reply_err(req, error);
-	else
-		fuse_reply_buf(req, buffer, length);
-	free(buffer);
-}
-
 void fs_op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
 	struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
-	struct fs_handle *handle = handle_of(fi);
+	struct fs_handle *handle = fs_handle_of(fi);
 
 	handle->writer = caller.pid;
 	int error = map_file_write(handle->file, &caller, (uint64_t)offset, bytes, size);
@@ -626,22 +606,22 @@ void fs_op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size,
 void fs_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct map_caller caller = fs_caller(req);
-	int error = map_file_flush(handle_of(fi)->file, &caller);
+	int error = map_file_flush(fs_handle_of(fi)->file, &caller);
 
 	(void)ino;
 	/* By others it is closed when they are forked. */
-	atomic_compare_exchange_strong(&handle_of(fi)->writer, &(int){caller.pid}, 0);
-	fs_handle_settle(fs_of(req), handle_of(fi), false);
+	atomic_compare_exchange_strong(&fs_handle_of(fi)->writer, &(int){caller.pid}, 0);
+	fs_handle_settle(fs_of(req), fs_handle_of(fi), false);
 	fuse_reply_err(req, error);
 }
 
 void fs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	struct map_caller caller = fs_caller(req);
-	int error = map_file_sync(handle_of(fi)->file, &caller);
+	int error = map_file_sync(fs_handle_of(fi)->file, &caller);
 
 	(void)ino, (void)datasync;
-	fs_handle_settle(fs_of(req), handle_of(fi), false);
+	fs_handle_settle(fs_of(req), fs_handle_of(fi), false);
 	fuse_reply_err(req, error);
 }
 
@@ -650,6 +630,8 @@ void fs_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct map_caller caller = fs_caller(req);
 
 	(void)ino;
-	fs_handle_put(fs_of(req), handle_of(fi), &caller);
+	if (map_file_waits(fs_handle_of(fi)->file))
+		fs_parked_forget(fs_of(req), fs_handle_of(fi));
+	fs_handle_put(fs_of(req), fs_handle_of(fi), &caller);
 	fuse_reply_err(req, 0);
 }

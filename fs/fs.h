@@ -43,6 +43,7 @@ void fs_free(struct fs *fs);
 void fs_changed(void *context, const char *path, uint64_t version, const struct map_file *by);
 void fs_enter(void *context);
 void fs_leave(void *context);
+void fs_stirred(void *context);
 void fs_status(void *context, struct ddb_json_out *json);
 
 /* Detaches what a dead process has left at `mountpoint` (every access answers ENOTCONN). False: something is

@@ -1,9 +1,9 @@
 #include "fs/session.h"
 
+#include "fs/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -79,18 +79,6 @@ static void *run(void *context)
 	return NULL;
 }
 
-static int start_thread(struct fs *fs)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all); /* signals are for the thread that waits for the end */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&fs->notifier.thread, NULL, run, fs);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 bool fs_notifier_start(struct fs *fs)
 {
 	struct fs_notifier *notifier = &fs->notifier;
@@ -105,7 +93,7 @@ bool fs_notifier_start(struct fs *fs)
 	notifier->last = &notifier->first;
 	notifier->stop = false;
 	notifier->ended = false;
-	notifier->started = start_thread(fs) == 0;
+	notifier->started = fs_thread_start(&notifier->thread, run, fs);
 	return notifier->started;
 }
 

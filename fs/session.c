@@ -24,6 +24,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	/* Our own invalidations are exact; the kernel's guesses by mtime would only cost. */
 	conn->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS_AUTO |
 				  FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+	/* The kernel has few requests under way that nobody waits for, and some may be reads that wait for
+	 * long: all releases would wait behind them. */
+	conn->want &= ~(unsigned)FUSE_CAP_ASYNC_DIO;
 	conn->want |=
 		conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
 	fs->can_prune = conn->proto_minor >= FS_PRUNE_MINOR;
@@ -56,6 +59,7 @@ SHARED(fsyncdir, (fuse_req_t req, fuse_ino_t ino, int datasync, FILE_INFO), req,
 SHARED(open, (fuse_req_t req, fuse_ino_t ino, FILE_INFO), req, ino, fi)
 SHARED(create, (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode, FILE_INFO), req, ino, name, mode, fi)
 SHARED(read, (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, FILE_INFO), req, ino, size, offset, fi)
+SHARED(poll, (fuse_req_t req, fuse_ino_t ino, FILE_INFO, struct fuse_pollhandle *told), req, ino, fi, told)
 SHARED(write, (fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset, FILE_INFO), req, ino, bytes, size, offset, fi)
 SHARED(flush, (fuse_req_t req, fuse_ino_t ino, FILE_INFO), req, ino, fi)
 SHARED(fsync, (fuse_req_t req, fuse_ino_t ino, int datasync, FILE_INFO), req, ino, datasync, fi)
@@ -90,6 +94,7 @@ static const struct fuse_lowlevel_ops operations = {
 	.open = shared_open,
 	.create = shared_create,
 	.read = shared_read,
+	.poll = shared_poll,
 	.write = shared_write,
 	.flush = shared_flush,
 	.fsync = shared_fsync,
@@ -246,6 +251,7 @@ void fs_status(void *context, struct ddb_json_out *json)
 	pthread_mutex_unlock(&fs->nodes.lock);
 	ddb_json_member_int(json, "nodes", (int64_t)nodes);
 	ddb_json_member_int(json, "handles", (int64_t)handles);
+	ddb_json_member_int(json, "waiting", (int64_t)fs_parked_count(&fs->parked));
 	fs_transport_status(&fs->counts, json);
 }
 
@@ -302,6 +308,7 @@ struct fs *fs_new(const struct fs_options *options)
 		return NULL;
 	}
 	init_paths(&fs->paths);
+	fs_parked_init(&fs->parked);
 	if (add_arguments(&args, options))
 		fs->session = fuse_session_new(&args, &operations, sizeof operations, fs);
 	fuse_opt_free_args(&args);
@@ -339,6 +346,7 @@ int fs_run(struct fs *fs, struct map *map)
 	result = fuse_session_loop_mt(fs->session, config);
 	map_watch(map, false);
 	fuse_loop_cfg_destroy(config);
+	fs_parked_close(fs);
 	fs_notifier_stop(fs);
 	fs_handles_close(fs);
 	/* Positive: the signal that ended it, an end like any other. */
@@ -357,6 +365,7 @@ void fs_free(struct fs *fs)
 	if (fs->session)
 		fuse_session_destroy(fs->session);
 	fs_nodes_done(&fs->nodes);
+	fs_parked_done(&fs->parked);
 	pthread_rwlock_destroy(&fs->paths);
 	free(fs);
 }

@@ -13,6 +13,7 @@
 #include "fs/guard.h"
 #include "fs/node.h"
 #include "fs/notify.h"
+#include "fs/parked.h"
 #include "fs/surplus.h"
 #include "fs/transport.h"
 #include "mapping/map.h"
@@ -30,6 +31,7 @@ struct fs {
 	struct fs_absences absences;
 	struct fs_clashes clashes;
 	struct fs_notifier notifier;
+	struct fs_parked parked;
 	struct fs_counts counts;
 	struct fs_handle *opened;  /* all handles; under the nodes' lock */
 	struct fs_handle *created; /* those of new names that are not put yet */
@@ -49,6 +51,7 @@ struct fs_handle {
 	int64_t mtime_ns;    /* as the version */
 	atomic_int writer;   /* the thread that opened it, or wrote last; 0: it was closed since */
 	bool writes, cached;
+	struct fs_waiting *polled; /* who waits to tell the kernel that it can be read; under the parked's lock */
 	struct fs_handle *next, **link; /* among all */
 	struct fs_handle *next_created, **link_created;
 };
@@ -66,6 +69,11 @@ static inline struct fs_node *fs_node_of(struct fs *fs, fuse_ino_t ino)
 static inline fuse_ino_t fs_number_of(const struct fs *fs, const struct fs_node *node)
 {
 	return node == fs->nodes.root ? FUSE_ROOT_ID : (fuse_ino_t)(uintptr_t)node;
+}
+
+static inline struct fs_handle *fs_handle_of(const struct fuse_file_info *fi)
+{
+	return (struct fs_handle *)(uintptr_t)fi->fh;
 }
 
 struct map_caller fs_caller(fuse_req_t req);
@@ -117,6 +125,9 @@ void fs_handles_close(struct fs *fs);
 /* Puts a new name that nobody has written to yet: somebody wants to act on it. */
 int fs_settle_created(struct fs *fs, struct fs_node *node, const struct map_caller *caller);
 
+/* Reads and answers. False: there is nothing yet, and no answer. */
+bool fs_read_now(fuse_req_t req, struct fs_handle *handle, size_t size, uint64_t offset);
+
 /* The handlers, by file. */
 void fs_op_lookup(fuse_req_t, fuse_ino_t, const char *);
 void fs_op_forget(fuse_req_t, fuse_ino_t, uint64_t);
@@ -140,6 +151,7 @@ void fs_op_link(fuse_req_t, fuse_ino_t, fuse_ino_t, const char *);
 void fs_op_open(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void fs_op_create(fuse_req_t, fuse_ino_t, const char *, mode_t, struct fuse_file_info *);
 void fs_op_read(fuse_req_t, fuse_ino_t, size_t, off_t, struct fuse_file_info *);
+void fs_op_poll(fuse_req_t, fuse_ino_t, struct fuse_file_info *, struct fuse_pollhandle *);
 void fs_op_write(fuse_req_t, fuse_ino_t, const char *, size_t, off_t, struct fuse_file_info *);
 void fs_op_flush(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void fs_op_fsync(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);

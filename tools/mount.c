@@ -204,6 +204,7 @@ static int serve(struct mount *mount, struct ddb_engine *engine)
 		.changed = fs_changed,
 		.enter = fs_enter,
 		.leave = fs_leave,
+		.stirred = fs_stirred,
 		.status = fs_status,
 		.context = fs};
 	struct map *map = fs ? map_new(engine, &map_options) : NULL;
@@ -211,8 +212,8 @@ static int serve(struct mount *mount, struct ddb_engine *engine)
 
 	if (map && mount->foreground)
 		supervisor_tell("STOPPING=1");
+	map_free(map); /* which tells the session of news till then */
 	fs_free(fs);
-	map_free(map);
 	if (!fs || !map)
 		return EXIT_FAILED;
 	return error ? command_failed("%s: %s", mount->mountpoint, strerror(error)) : EXIT_OK;
