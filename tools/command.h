@@ -44,12 +44,14 @@ int export_run(const struct command *command, int argc, char **argv);
 int api_run(const struct command *command, int argc, char **argv);
 int check_run(const struct command *command, int argc, char **argv);
 int rekey_run(const struct command *command, int argc, char **argv);
+int trigger_run(const struct command *command, int argc, char **argv);
 
 extern const struct option_row mount_rows[], import_rows[], export_rows[], api_rows[], check_rows[],
-	rekey_rows[];
+	rekey_rows[], trigger_rows[];
 void mount_details(void);
 void api_details(void);
 void rekey_details(void);
+void trigger_details(void);
 
 /* Whether a path is the root of a mounted dynamount. */
 bool is_mount(const char *path);

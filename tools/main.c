@@ -18,6 +18,8 @@ const struct command commands[] = {
 		check_run},
 	{"rekey", "STORE", "change the master key of an unmounted store", rekey_details, rekey_rows,
 		rekey_run},
+	{"trigger", "MOUNT TABLE -- COMMAND…", "run a command for each batch of changes of a table",
+		trigger_details, trigger_rows, trigger_run},
 };
 const size_t command_count = sizeof commands / sizeof *commands;
 

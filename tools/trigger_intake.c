@@ -1,0 +1,306 @@
+#include "tools/trigger_loop_private.h"
+
+#include "tools/command.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+enum { RETRY_PAUSE = 200 /* milliseconds */, PIECES_AT_ONCE = 16 };
+
+/* ---- The stream's file ---- */
+
+/* Told once, whatever is tried until it is back. */
+static void go_away(struct trigger *trigger)
+{
+	if (!trigger->away)
+		command_failed(
+			"%s: %s: waiting until it is back", trigger->options->mountpoint, strerror(errno));
+	trigger->away = true;
+	trigger->open_at = trigger->now + RETRY_PAUSE;
+	trigger_reader_close(&trigger->reader);
+}
+
+static void end_stream(struct trigger *trigger, const char *why)
+{
+	command_failed("%s: %s", trigger->options->table, why);
+	trigger->drained = true;
+	trigger_reader_close(&trigger->reader);
+}
+
+static void format_time(int64_t seconds, char ret[32])
+{
+	time_t time = (time_t)seconds;
+	struct tm tm;
+
+	if (!seconds || !gmtime_r(&time, &tm) || !strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		strcpy(ret, "an unknown time");
+}
+
+/* The records behind the last one are no longer kept. */
+static void lose(struct trigger *trigger)
+{
+	trigger_reader_close(&trigger->reader);
+	if (trigger->options->strict) {
+		command_failed("%s: the records behind %s are no longer kept", trigger->options->table,
+			trigger->last.sequence.digits);
+		trigger_give_up(trigger);
+		return;
+	}
+	trigger->trimmed = true;
+	trigger->lost_from = trigger->last;
+	trigger->last = (struct trigger_position){.sequence = {"0"}};
+	trigger->open_at = trigger->now;
+}
+
+static void tell_loss(struct trigger *trigger, const struct trigger_position *position)
+{
+	char from[32], to[32];
+
+	format_time(trigger->lost_from.time, from);
+	format_time(position->time, to);
+	command_failed("%s: lost: the records behind %s, of %s, are no longer kept; going on with %s, of %s",
+		trigger->options->table, trigger->lost_from.sequence.digits, from, position->sequence.digits,
+		to);
+	trigger->trimmed = false;
+}
+
+static void open_stream(struct trigger *trigger)
+{
+	struct trigger_table table;
+
+	switch (trigger_table_read(trigger->options->mountpoint, trigger->options->table, &table)) {
+	case TRIGGER_TABLE_STREAMS:
+		break;
+	case TRIGGER_TABLE_QUIET:
+		end_stream(trigger, "its stream is off");
+		return;
+	case TRIGGER_TABLE_ABSENT:
+		end_stream(trigger, "the table is gone");
+		return;
+	case TRIGGER_TABLE_AWAY:
+		go_away(trigger);
+		return;
+	}
+	if (strcmp(table.stream, trigger->table.stream) != 0) {
+		end_stream(trigger, "it has another stream now");
+		return;
+	}
+	enum trigger_read read = trigger_reader_open(&trigger->reader, &trigger->last.sequence);
+	if (read == TRIGGER_READ_TRIMMED) {
+		lose(trigger);
+	} else if (read == TRIGGER_READ_FAILED) {
+		go_away(trigger);
+	} else {
+		if (trigger->away)
+			command_failed("%s: back", trigger->options->mountpoint);
+		trigger->away = false;
+	}
+}
+
+/* ---- Records ---- */
+
+static struct trigger_lane *lane_of(struct trigger *trigger, uint64_t key)
+{
+	return &trigger->lanes[(key ^ key >> 32) % trigger->options->parallel];
+}
+
+static bool take_line(struct trigger *trigger, const char *line, size_t length)
+{
+	const struct trigger_event_rules rules = {.stream = trigger->table.stream,
+		.hash = trigger->table.hash,
+		.patterns = trigger->options->patterns,
+		.pattern_count = trigger->options->pattern_count};
+	struct trigger_record *record;
+	struct trigger_event event;
+	struct ddb_error error;
+
+	ddb_buffer_clear(&trigger->text);
+	if (trigger_event_read(&rules, line, length, &event, &trigger->text, &error)) {
+		command_failed("%s: %s", trigger->options->table, error.message);
+		return false;
+	}
+	/* Shown by both files. */
+	if (trigger_sequence_compare(&event.position.sequence, &trigger->last.sequence) <= 0)
+		return true;
+	trigger->last = event.position;
+	if (trigger->trimmed)
+		tell_loss(trigger, &event.position);
+	if (!event.wanted) {
+		trigger->moved |= trigger_backlog_pass(&trigger->backlog, &event.position);
+		return true;
+	}
+	record = trigger_backlog_add(
+		&trigger->backlog, &event.position, trigger->now, trigger->text.bytes, trigger->text.length);
+	if (record)
+		trigger_lane_add(lane_of(trigger, event.key), record);
+	else
+		command_failed("no memory");
+	return record;
+}
+
+static bool take_lines(struct trigger *trigger)
+{
+	const char *line;
+	size_t length;
+
+	while (trigger_backlog_has_room(&trigger->backlog) &&
+		(line = trigger_reader_line(&trigger->reader, &length)))
+		if (!take_line(trigger, line, length)) {
+			trigger_give_up(trigger);
+			return false;
+		}
+	return true;
+}
+
+static bool wants(const struct trigger *trigger)
+{
+	return !trigger->stopping && !trigger->drained && trigger_backlog_has_room(&trigger->backlog);
+}
+
+/* False: that is all for now. */
+static bool read_piece(struct trigger *trigger)
+{
+	switch (trigger_reader_read(&trigger->reader)) {
+	case TRIGGER_READ_SOME:
+		return take_lines(trigger);
+	case TRIGGER_READ_NOTHING:
+		return false;
+	case TRIGGER_READ_ENDED:
+		trigger_reader_close(&trigger->reader);
+		trigger->open_at = trigger->now + RETRY_PAUSE; /* then it is seen why */
+		return false;
+	case TRIGGER_READ_TRIMMED:
+		lose(trigger);
+		return false;
+	case TRIGGER_READ_FAILED:
+		go_away(trigger);
+		return false;
+	}
+	return false;
+}
+
+void trigger_intake_read(struct trigger *trigger)
+{
+	if (!wants(trigger))
+		return;
+	if (!trigger_reader_is_open(&trigger->reader) && trigger->now >= trigger->open_at)
+		open_stream(trigger);
+	if (!trigger_reader_is_open(&trigger->reader) || !take_lines(trigger))
+		return;
+	for (unsigned i = 0; i < PIECES_AT_ONCE && wants(trigger); i++)
+		if (!read_piece(trigger))
+			break;
+}
+
+int trigger_intake_waits(const struct trigger *trigger)
+{
+	return wants(trigger) ? trigger_reader_waits(&trigger->reader) : -1;
+}
+
+int64_t trigger_intake_due(const struct trigger *trigger)
+{
+	if (!wants(trigger))
+		return INT64_MAX;
+	if (!trigger_reader_is_open(&trigger->reader))
+		return trigger->open_at;
+	return trigger_reader_waits(&trigger->reader) < 0 ? trigger->now : INT64_MAX;
+}
+
+/* ---- The beginning ---- */
+
+/* From now on: behind the last record that there is. */
+static bool skip_past(struct trigger *trigger)
+{
+	const struct trigger_event_rules rules = {trigger->table.stream, trigger->table.hash, NULL, 0};
+	struct trigger_position last = {.sequence = {"0"}};
+	struct trigger_reader *reader = &trigger->reader;
+	enum trigger_read read = trigger_reader_open(reader, &last.sequence);
+	struct trigger_event event;
+	struct ddb_error error;
+	const char *line;
+	size_t length;
+
+	while (read == TRIGGER_READ_SOME && trigger_reader_waits(reader) < 0) {
+		read = trigger_reader_read(reader);
+		while ((line = trigger_reader_line(reader, &length))) {
+			ddb_buffer_clear(&trigger->text);
+			if (trigger_event_read(&rules, line, length, &event, &trigger->text, &error)) {
+				command_failed("%s: %s", trigger->options->table, error.message);
+				return false;
+			}
+			last = event.position;
+		}
+	}
+	if (read != TRIGGER_READ_SOME)
+		command_failed("%s: %s", reader->directory, strerror(errno));
+	trigger_reader_close(reader);
+	trigger->last = last;
+	return read == TRIGGER_READ_SOME;
+}
+
+static bool begin_first(struct trigger *trigger)
+{
+	trigger->last = (struct trigger_position){.sequence = {"0"}};
+	if (trigger->options->from_now && !skip_past(trigger))
+		return false;
+	/* What is behind this is delivered, whatever happens from here on. */
+	return trigger_checkpoint_write(trigger->checkpoint, trigger->table.stream, &trigger->last);
+}
+
+static bool read_checkpoint(struct trigger *trigger)
+{
+	char stream[TRIGGER_STREAM_MAX + 1];
+	bool there;
+
+	if (!trigger_checkpoint_read(trigger->checkpoint, &there, stream, &trigger->last))
+		return false;
+	if (!there)
+		return begin_first(trigger);
+	if (!strcmp(stream, trigger->table.stream))
+		return true;
+	command_failed("%s: the checkpoint is of another stream (%s): beginning with the oldest record",
+		trigger->options->table, stream);
+	trigger->last = (struct trigger_position){.sequence = {"0"}};
+	return true;
+}
+
+bool trigger_intake_begin(struct trigger *trigger)
+{
+	const struct trigger_options *options = trigger->options;
+
+	switch (trigger_table_read(options->mountpoint, options->table, &trigger->table)) {
+	case TRIGGER_TABLE_STREAMS:
+		break;
+	case TRIGGER_TABLE_QUIET:
+		command_failed("%s: the table has no stream: StreamSpecification in its .table.json turns "
+			       "one on",
+			options->table);
+		return false;
+	case TRIGGER_TABLE_ABSENT:
+		command_failed("%s: there is no such table", options->table);
+		return false;
+	case TRIGGER_TABLE_AWAY:
+		command_failed("%s: %s", options->mountpoint, strerror(errno));
+		return false;
+	}
+	if (!read_checkpoint(trigger))
+		return false;
+	trigger_backlog_init(&trigger->backlog, &trigger->last);
+	return true;
+}
+
+bool trigger_intake_renew(struct trigger *trigger)
+{
+	struct trigger_table table;
+
+	if (trigger_table_read(trigger->options->mountpoint, trigger->options->table, &table) !=
+		TRIGGER_TABLE_STREAMS)
+		return false;
+	command_failed("%s: beginning with the oldest record of its new stream", trigger->options->table);
+	trigger->table = table;
+	trigger->last = (struct trigger_position){.sequence = {"0"}};
+	trigger->drained = trigger->trimmed = false;
+	trigger_backlog_init(&trigger->backlog, &trigger->last);
+	return true;
+}

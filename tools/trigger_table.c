@@ -1,0 +1,92 @@
+#include "tools/trigger_table.h"
+
+#include "engine/json.h"
+#include "mapping/name.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TEXT_MAX = 8 << 20, PIECE = 64 << 10, MEMORY_MAX = 64 << 20 };
+
+static bool read_file(const char *path, struct ddb_buffer *text)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC), number;
+	ssize_t length = file < 0 ? -1 : 1;
+
+	while (length > 0) {
+		char *room = ddb_buffer_reserve(text, PIECE);
+		errno = ENOMEM;
+		length = room ? read(file, room, PIECE) : -1;
+		if (length > 0)
+			text->length += (size_t)length;
+	}
+	number = errno;
+	if (file >= 0)
+		close(file);
+	errno = number;
+	return !length;
+}
+
+static const struct ddb_value *member(const struct ddb_value *object, const char *name, enum ddb_type type)
+{
+	const struct ddb_value *value =
+		object && object->type == DDB_M ? ddb_map_get(object, name, strlen(name)) : NULL;
+
+	return value && value->type == type ? value : NULL;
+}
+
+static bool copy_text(const struct ddb_value *text, char *to, size_t room)
+{
+	if (!text || !text->count || text->count >= room)
+		return false;
+	memcpy(to, text->bytes, text->count);
+	to[text->count] = 0;
+	return true;
+}
+
+/* The description is DescribeTable's. */
+static enum trigger_table_state judge(const struct ddb_value *description, struct trigger_table *ret)
+{
+	const struct ddb_value *keys = member(description, "KeySchema", DDB_L),
+			       *stream = member(description, "StreamSpecification", DDB_M),
+			       *enabled = member(stream, "StreamEnabled", DDB_BOOL);
+
+	if (!enabled || !enabled->boolean)
+		return TRIGGER_TABLE_QUIET;
+	if (keys && keys->count &&
+		copy_text(member(&keys->elements[0], "AttributeName", DDB_S), ret->hash, sizeof ret->hash) &&
+		copy_text(member(description, "LatestStreamArn", DDB_S), ret->stream, sizeof ret->stream))
+		return TRIGGER_TABLE_STREAMS;
+	errno = EPROTO;
+	return TRIGGER_TABLE_AWAY;
+}
+
+enum trigger_table_state trigger_table_read(
+	const char *mountpoint, const char *name, struct trigger_table *ret)
+{
+	static const struct ddb_json_limits limits = {.nesting = 32, .nodes = 1 << 20, .object_only = true};
+	struct ddb_buffer text DDB_BUFFER_AUTO = {0};
+	struct ddb_arena arena DDB_ARENA_AUTO = {0};
+	char path[PATH_MAX + 2 * MAP_NAME_MAX], entry[MAP_NAME_MAX + 3];
+	struct ddb_value description;
+
+	map_table_to_name(name, entry);
+	snprintf(path, sizeof path, "%s/%s/.status.json", mountpoint, entry);
+	ddb_buffer_init(&text, TEXT_MAX);
+	ddb_arena_init(&arena, MEMORY_MAX);
+	if (!read_file(path, &text)) {
+		int number = errno;
+		snprintf(path, sizeof path, "%s/.status", mountpoint);
+		bool absent = number == ENOENT && !access(path, F_OK);
+		errno = number;
+		return absent ? TRIGGER_TABLE_ABSENT : TRIGGER_TABLE_AWAY;
+	}
+	if (!ddb_json_read(&arena, &limits, text.bytes, text.length, &description, NULL))
+		return judge(&description, ret);
+	errno = EPROTO;
+	return TRIGGER_TABLE_AWAY;
+}
