@@ -2,7 +2,7 @@
 . "$TESTS/lib.sh" || exit 1
 
 manual=$TESTS/../../docs/dynamount.1
-commands="mount import export api check rekey"
+commands="mount import export api check rekey trigger"
 
 # try ARGUMENT…: $status, $work/out, $work/err
 try() {
@@ -90,6 +90,12 @@ ends_usage "rekey of two" rekey "$store" "$store"
 ends_usage "a key to be made nowhere" rekey "$store" --make
 ends_usage "a key in two places" rekey "$store" --in-store --new-keyfile "$work/new"
 ends_usage "a key in no place" rekey "$store" --keyfile "$work/old"
+ends_usage "trigger without a command" trigger "$mnt" Users
+ends_usage "retries of what is never given up" trigger --retries 3 "$mnt" Users -- true
+for option in batch-size=0 batch-size=10001 batch-size=1.5 batch-size=x parallel=0 parallel=65 retries=-1 window=301 \
+  window=1e2 window=-1 window=. window=nan backoff=3601 grace= grace=1s; do
+  ends_usage "--$option" trigger "--$option" "$mnt" Users -- true
+done
 for command in $commands; do
   ends "$command: an unknown option" 2 "$command" --nonsense "$store" "$mnt" x
   says "$command: an unknown option" nonsense
