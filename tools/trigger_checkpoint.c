@@ -176,33 +176,33 @@ static const struct ddb_value *text_member(const struct ddb_value *object, const
 }
 
 static bool read_text(
-	const char *text, size_t length, char stream[TRIGGER_STREAM_MAX + 1], struct trigger_position *ret)
+	const char *text, size_t length, char table[TRIGGER_TABLE_ID_MAX + 1], struct trigger_position *ret)
 {
 	static const struct ddb_json_limits limits = {.nesting = 2, .nodes = 16, .object_only = true};
 	struct ddb_arena arena DDB_ARENA_AUTO = {0};
-	const struct ddb_value *arn, *sequence, *time;
+	const struct ddb_value *id, *sequence, *time;
 	struct trigger_position position = {0};
 	struct ddb_value json;
 
 	ddb_arena_init(&arena, MEMORY_MAX);
 	if (ddb_json_read(&arena, &limits, text, length, &json, NULL))
 		return false;
-	arn = text_member(&json, "stream");
+	id = text_member(&json, "table");
 	sequence = text_member(&json, "sequence");
 	time = ddb_map_get(&json, "time", strlen("time"));
-	if (!arn || arn->count > TRIGGER_STREAM_MAX || !sequence || !time || time->type != DDB_N)
+	if (!id || id->count > TRIGGER_TABLE_ID_MAX || !sequence || !time || time->type != DDB_N)
 		return false;
 	if (!trigger_sequence_read((const char *)sequence->bytes, sequence->count, &position.sequence) ||
 		!ddb_number_to_int(time->bytes, time->count, &position.time))
 		return false;
-	memcpy(stream, arn->bytes, arn->count);
-	stream[arn->count] = 0;
+	memcpy(table, id->bytes, id->count);
+	table[id->count] = 0;
 	*ret = position;
 	return true;
 }
 
 bool trigger_checkpoint_read(struct trigger_checkpoint *checkpoint, bool *ret_there,
-	char stream[TRIGGER_STREAM_MAX + 1], struct trigger_position *ret)
+	char table[TRIGGER_TABLE_ID_MAX + 1], struct trigger_position *ret)
 {
 	int file = open(checkpoint->path, O_RDONLY | O_CLOEXEC);
 	char text[TEXT_MAX];
@@ -221,7 +221,7 @@ bool trigger_checkpoint_read(struct trigger_checkpoint *checkpoint, bool *ret_th
 	close(file);
 	if (length < 0)
 		return false;
-	if (read_text(text, (size_t)length, stream, ret))
+	if (read_text(text, (size_t)length, table, ret))
 		return true;
 	command_failed("%s: this is no checkpoint", checkpoint->path);
 	return false;
@@ -243,7 +243,7 @@ static bool write_file(const char *path, const struct ddb_buffer *text)
 }
 
 bool trigger_checkpoint_write(
-	struct trigger_checkpoint *checkpoint, const char *stream, const struct trigger_position *position)
+	struct trigger_checkpoint *checkpoint, const char *table, const struct trigger_position *position)
 {
 	struct ddb_buffer text DDB_BUFFER_AUTO = {0};
 	struct ddb_json_out json;
@@ -251,7 +251,7 @@ bool trigger_checkpoint_write(
 	ddb_buffer_init(&text, TEXT_MAX);
 	ddb_json_out_init(&json, &text, false);
 	ddb_json_open(&json, '{');
-	ddb_json_member_string(&json, "stream", stream);
+	ddb_json_member_string(&json, "table", table);
 	ddb_json_member_string(&json, "sequence", position->sequence.digits);
 	ddb_json_member_int(&json, "time", position->time);
 	ddb_json_close(&json, '}');

@@ -9,7 +9,7 @@
 
 #include "tools/trigger_sequence.h"
 
-enum { TRIGGER_STREAM_MAX = 512 }; /* bytes of a stream's ARN */
+enum { TRIGGER_TABLE_ID_MAX = 64 };
 
 struct trigger_checkpoint;
 
@@ -20,11 +20,11 @@ struct trigger_checkpoint *trigger_checkpoint_open(
 void trigger_checkpoint_close(struct trigger_checkpoint *checkpoint); /* NULL is fine */
 const char *trigger_checkpoint_path(const struct trigger_checkpoint *checkpoint);
 
-/* *ret_there: there is one. `stream`: of which the position is. */
+/* *ret_there: there is one. `table`: the id of the table whose position it is. */
 bool trigger_checkpoint_read(struct trigger_checkpoint *checkpoint, bool *ret_there,
-	char stream[TRIGGER_STREAM_MAX + 1], struct trigger_position *ret);
+	char table[TRIGGER_TABLE_ID_MAX + 1], struct trigger_position *ret);
 bool trigger_checkpoint_write(
-	struct trigger_checkpoint *checkpoint, const char *stream, const struct trigger_position *position);
+	struct trigger_checkpoint *checkpoint, const char *table, const struct trigger_position *position);
 
 /* Whether commands of an earlier trigger still run. */
 bool trigger_checkpoint_is_guarded(const struct trigger_checkpoint *checkpoint);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { RETRY_PAUSE = 200 /* milliseconds */, PIECES_AT_ONCE = 16 };
+enum { RETRY_PAUSE = 200 /* milliseconds */, PIECES_AT_ONCE = 128 };
 
 /* ---- The stream's file ---- */
 
@@ -37,10 +37,16 @@ static void format_time(int64_t seconds, char ret[32])
 		strcpy(ret, "an unknown time");
 }
 
+static void start_over(struct trigger *trigger)
+{
+	trigger->last = (struct trigger_position){.sequence = {"0"}};
+	trigger->open_at = trigger->now;
+	trigger_reader_close(&trigger->reader);
+}
+
 /* The records behind the last one are no longer kept. */
 static void lose(struct trigger *trigger)
 {
-	trigger_reader_close(&trigger->reader);
 	if (trigger->options->strict) {
 		command_failed("%s: the records behind %s are no longer kept", trigger->options->table,
 			trigger->last.sequence.digits);
@@ -49,8 +55,7 @@ static void lose(struct trigger *trigger)
 	}
 	trigger->trimmed = true;
 	trigger->lost_from = trigger->last;
-	trigger->last = (struct trigger_position){.sequence = {"0"}};
-	trigger->open_at = trigger->now;
+	start_over(trigger);
 }
 
 static void tell_loss(struct trigger *trigger, const struct trigger_position *position)
@@ -65,36 +70,49 @@ static void tell_loss(struct trigger *trigger, const struct trigger_position *po
 	trigger->trimmed = false;
 }
 
+/* An older state of the store: what it will do differs from what was seen. */
+static void go_back(struct trigger *trigger)
+{
+	command_failed("%s: its records do not reach %s: beginning with the oldest", trigger->options->table,
+		trigger->last.sequence.digits);
+	start_over(trigger);
+}
+
+static void open_files(struct trigger *trigger)
+{
+	enum trigger_read read = trigger_reader_open(&trigger->reader, &trigger->last.sequence);
+
+	if (read == TRIGGER_READ_TRIMMED)
+		lose(trigger);
+	else if (read == TRIGGER_READ_FAILED && errno == EINVAL)
+		go_back(trigger);
+	else if (read == TRIGGER_READ_FAILED && errno == ENOENT && trigger->quiet)
+		end_stream(trigger, "its stream is off");
+	else if (read == TRIGGER_READ_FAILED)
+		go_away(trigger);
+	else if (trigger->away) {
+		command_failed("%s: back", trigger->options->mountpoint);
+		trigger->away = false;
+	}
+}
+
+/* A stream that was turned off is read to its end: its records are kept for a while. */
 static void open_stream(struct trigger *trigger)
 {
 	struct trigger_table table;
+	enum trigger_table_state state =
+		trigger_table_read(trigger->options->mountpoint, trigger->options->table, &table);
 
-	switch (trigger_table_read(trigger->options->mountpoint, trigger->options->table, &table)) {
-	case TRIGGER_TABLE_STREAMS:
-		break;
-	case TRIGGER_TABLE_QUIET:
-		end_stream(trigger, "its stream is off");
-		return;
-	case TRIGGER_TABLE_ABSENT:
+	if (state == TRIGGER_TABLE_AWAY) {
+		go_away(trigger);
+	} else if (state == TRIGGER_TABLE_ABSENT) {
 		end_stream(trigger, "the table is gone");
-		return;
-	case TRIGGER_TABLE_AWAY:
-		go_away(trigger);
-		return;
-	}
-	if (strcmp(table.stream, trigger->table.stream) != 0) {
-		end_stream(trigger, "it has another stream now");
-		return;
-	}
-	enum trigger_read read = trigger_reader_open(&trigger->reader, &trigger->last.sequence);
-	if (read == TRIGGER_READ_TRIMMED) {
-		lose(trigger);
-	} else if (read == TRIGGER_READ_FAILED) {
-		go_away(trigger);
+	} else if (strcmp(table.id, trigger->table.id) != 0) {
+		end_stream(trigger, "this is another table by now");
 	} else {
-		if (trigger->away)
-			command_failed("%s: back", trigger->options->mountpoint);
-		trigger->away = false;
+		trigger->table = table;
+		trigger->quiet = state == TRIGGER_TABLE_QUIET;
+		open_files(trigger);
 	}
 }
 
@@ -158,6 +176,17 @@ static bool wants(const struct trigger *trigger)
 	return !trigger->stopping && !trigger->drained && trigger_backlog_has_room(&trigger->backlog);
 }
 
+/* Whether the stream is off is known only of a file that was opened since. */
+static void end_file(struct trigger *trigger)
+{
+	if (trigger->quiet) {
+		end_stream(trigger, "its stream is off");
+		return;
+	}
+	trigger_reader_close(&trigger->reader);
+	trigger->open_at = trigger->now + RETRY_PAUSE;
+}
+
 /* False: that is all for now. */
 static bool read_piece(struct trigger *trigger)
 {
@@ -167,8 +196,7 @@ static bool read_piece(struct trigger *trigger)
 	case TRIGGER_READ_NOTHING:
 		return false;
 	case TRIGGER_READ_ENDED:
-		trigger_reader_close(&trigger->reader);
-		trigger->open_at = trigger->now + RETRY_PAUSE; /* then it is seen why */
+		end_file(trigger);
 		return false;
 	case TRIGGER_READ_TRIMMED:
 		lose(trigger);
@@ -245,22 +273,22 @@ static bool begin_first(struct trigger *trigger)
 	if (trigger->options->from_now && !skip_past(trigger))
 		return false;
 	/* What is behind this is delivered, whatever happens from here on. */
-	return trigger_checkpoint_write(trigger->checkpoint, trigger->table.stream, &trigger->last);
+	return trigger_checkpoint_write(trigger->checkpoint, trigger->table.id, &trigger->last);
 }
 
 static bool read_checkpoint(struct trigger *trigger)
 {
-	char stream[TRIGGER_STREAM_MAX + 1];
+	char table[TRIGGER_TABLE_ID_MAX + 1];
 	bool there;
 
-	if (!trigger_checkpoint_read(trigger->checkpoint, &there, stream, &trigger->last))
+	if (!trigger_checkpoint_read(trigger->checkpoint, &there, table, &trigger->last))
 		return false;
 	if (!there)
 		return begin_first(trigger);
-	if (!strcmp(stream, trigger->table.stream))
+	if (!strcmp(table, trigger->table.id))
 		return true;
-	command_failed("%s: the checkpoint is of another stream (%s): beginning with the oldest record",
-		trigger->options->table, stream);
+	command_failed("%s: the checkpoint is of another table: beginning with the oldest record",
+		trigger->options->table);
 	trigger->last = (struct trigger_position){.sequence = {"0"}};
 	return true;
 }
@@ -273,6 +301,8 @@ bool trigger_intake_begin(struct trigger *trigger)
 	case TRIGGER_TABLE_STREAMS:
 		break;
 	case TRIGGER_TABLE_QUIET:
+		if (trigger_reader_is_there(&trigger->reader))
+			break;
 		command_failed("%s: the table has no stream: StreamSpecification in its .table.json turns "
 			       "one on",
 			options->table);
@@ -297,9 +327,10 @@ bool trigger_intake_renew(struct trigger *trigger)
 	if (trigger_table_read(trigger->options->mountpoint, trigger->options->table, &table) !=
 		TRIGGER_TABLE_STREAMS)
 		return false;
-	command_failed("%s: beginning with the oldest record of its new stream", trigger->options->table);
+	command_failed("%s: it has a stream again", trigger->options->table);
+	if (strcmp(table.id, trigger->table.id) != 0)
+		start_over(trigger);
 	trigger->table = table;
-	trigger->last = (struct trigger_position){.sequence = {"0"}};
 	trigger->drained = trigger->trimmed = false;
 	trigger_backlog_init(&trigger->backlog, &trigger->last);
 	return true;

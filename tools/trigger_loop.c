@@ -85,8 +85,8 @@ static void save(struct trigger *trigger)
 		return;
 	/* Records that nobody wants alone move it every second. */
 	trigger->save_at = trigger->now + TRIGGER_SECOND;
-	trigger->unsaved = !trigger_checkpoint_write(
-		trigger->checkpoint, trigger->table.stream, &trigger->backlog.reached);
+	trigger->unsaved =
+		!trigger_checkpoint_write(trigger->checkpoint, trigger->table.id, &trigger->backlog.reached);
 	trigger->moved = trigger->unsaved;
 }
 

@@ -27,7 +27,8 @@ struct trigger {
 	struct ddb_buffer text;
 	int64_t open_at; /* when to try again */
 	bool away;       /* the mount is, and it was told */
-	bool drained;    /* the stream is off: no more will come */
+	bool quiet;      /* the stream was off when its files were opened */
+	bool drained;    /* no more will come */
 	bool trimmed;    /* the next record tells until when */
 	struct trigger_position lost_from;
 
@@ -56,7 +57,7 @@ void trigger_intake_read(struct trigger *trigger);
 /* What wakes the loop: a descriptor to be polled (or -1), and the time to be there again. */
 int trigger_intake_waits(const struct trigger *trigger);
 int64_t trigger_intake_due(const struct trigger *trigger);
-/* The stream was off and all is done: whether another one has begun. */
+/* No more was to come, and all is done: whether there is a stream again. */
 bool trigger_intake_renew(struct trigger *trigger);
 
 /* ---- Commands ---- */

@@ -75,6 +75,11 @@ void trigger_reader_close(struct trigger_reader *reader)
 	ddb_buffer_clear(&reader->text);
 }
 
+bool trigger_reader_is_there(const struct trigger_reader *reader)
+{
+	return !access(reader->directory, F_OK);
+}
+
 bool trigger_reader_is_open(const struct trigger_reader *reader)
 {
 	return reader->follow >= 0;

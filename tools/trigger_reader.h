@@ -33,6 +33,8 @@ void trigger_reader_done(struct trigger_reader *reader);
 /* SOME, TRIMMED or FAILED. A position of zero is behind nothing: all that is kept comes. */
 enum trigger_read trigger_reader_open(struct trigger_reader *reader, const struct trigger_sequence *after);
 void trigger_reader_close(struct trigger_reader *reader);
+/* Whether there is anything to be opened. */
+bool trigger_reader_is_there(const struct trigger_reader *reader);
 bool trigger_reader_is_open(const struct trigger_reader *reader);
 
 /* The descriptor to be polled, or -1: what is there already is still being read. */

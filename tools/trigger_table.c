@@ -52,17 +52,19 @@ static bool copy_text(const struct ddb_value *text, char *to, size_t room)
 static enum trigger_table_state judge(const struct ddb_value *description, struct trigger_table *ret)
 {
 	const struct ddb_value *keys = member(description, "KeySchema", DDB_L),
-			       *stream = member(description, "StreamSpecification", DDB_M),
-			       *enabled = member(stream, "StreamEnabled", DDB_BOOL);
+			       *hash = keys && keys->count ? &keys->elements[0] : NULL,
+			       *stream = member(description, "LatestStreamArn", DDB_S),
+			       *arn = stream ? stream : member(description, "TableArn", DDB_S),
+			       *rules = member(description, "StreamSpecification", DDB_M),
+			       *enabled = member(rules, "StreamEnabled", DDB_BOOL);
 
-	if (!enabled || !enabled->boolean)
-		return TRIGGER_TABLE_QUIET;
-	if (keys && keys->count &&
-		copy_text(member(&keys->elements[0], "AttributeName", DDB_S), ret->hash, sizeof ret->hash) &&
-		copy_text(member(description, "LatestStreamArn", DDB_S), ret->stream, sizeof ret->stream))
-		return TRIGGER_TABLE_STREAMS;
-	errno = EPROTO;
-	return TRIGGER_TABLE_AWAY;
+	if (!copy_text(member(hash, "AttributeName", DDB_S), ret->hash, sizeof ret->hash) ||
+		!copy_text(member(description, "TableId", DDB_S), ret->id, sizeof ret->id) ||
+		!copy_text(arn, ret->stream, sizeof ret->stream)) {
+		errno = EPROTO;
+		return TRIGGER_TABLE_AWAY;
+	}
+	return enabled && enabled->boolean ? TRIGGER_TABLE_STREAMS : TRIGGER_TABLE_QUIET;
 }
 
 enum trigger_table_state trigger_table_read(

@@ -9,19 +9,22 @@
 
 #include "engine/value.h"
 
+enum { TRIGGER_STREAM_MAX = 512 /* bytes */ };
+
 enum trigger_table_state {
 	TRIGGER_TABLE_STREAMS,
-	TRIGGER_TABLE_QUIET,  /* its stream is off */
+	TRIGGER_TABLE_QUIET,  /* its stream is off, or it never had one */
 	TRIGGER_TABLE_ABSENT, /* the mount has no such table */
 	TRIGGER_TABLE_AWAY,   /* the mount does not answer: errno */
 };
 
 struct trigger_table {
-	char stream[TRIGGER_STREAM_MAX + 1];
+	char id[TRIGGER_TABLE_ID_MAX + 1];   /* another table of the same name has another one */
+	char stream[TRIGGER_STREAM_MAX + 1]; /* the ARN of its latest stream */
 	char hash[DDB_KEY_NAME_MAX + 1];
 };
 
-/* `ret` is filled with TRIGGER_TABLE_STREAMS only. */
+/* `ret` is filled with STREAMS and QUIET. */
 enum trigger_table_state trigger_table_read(
 	const char *mountpoint, const char *name, struct trigger_table *ret);
 
