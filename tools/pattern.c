@@ -219,7 +219,7 @@ static enum ddb_code judge_anything_but(struct judge *judge, const struct ddb_va
 static const struct {
 	const char *name;
 	judging *judge;
-} operators[] = {
+} judges[] = {
 	{"anything-but", judge_anything_but},
 	{"equals-ignore-case", judge_folded},
 	{"exists", judge_exists},
@@ -232,9 +232,9 @@ static enum ddb_code judge_operator(struct judge *judge, const struct ddb_value 
 {
 	if (matcher->count != 1)
 		return refuse(judge, "an object in an array holds one operator");
-	for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
-		if (pattern_is(pattern_operator(matcher), operators[i].name))
-			return operators[i].judge(judge, &pattern_operator(matcher)->value);
+	for (size_t i = 0; i < sizeof judges / sizeof *judges; i++)
+		if (pattern_is(pattern_operator(matcher), judges[i].name))
+			return judges[i].judge(judge, &pattern_operator(matcher)->value);
 	enter(judge, pattern_operator(matcher));
 	return refuse(judge, "no such operator");
 }
