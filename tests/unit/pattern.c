@@ -1,8 +1,9 @@
 /*
  * Event patterns: what they match and how they are refused, by the cases of data/pattern.cases.
  */
-#include "tools/pattern.c"
-#include "tools/pattern_match.c"
+#include "tools/pattern.h"
+
+#include "engine/json.h"
 
 #include <limits.h>
 #include <setjmp.h>
