@@ -35,15 +35,18 @@ static void fill_standard_files(void)
 static int run_at(struct trigger_options *options)
 {
 	char *mountpoint = realpath(options->mountpoint, NULL);
+	int signals = trigger_loop_signals(), status;
 	struct trigger_checkpoint *checkpoint;
-	int status;
 
 	if (!mountpoint)
 		return command_failed("%s: %s", options->mountpoint, strerror(errno));
+	if (signals < 0)
+		return command_failed("signals: %s", strerror(errno));
 	options->mountpoint = mountpoint;
 	checkpoint = trigger_checkpoint_open(options->checkpoint, mountpoint, options->table);
-	status = checkpoint ? trigger_loop_run(options, checkpoint) : EXIT_FAILED;
+	status = checkpoint ? trigger_loop_run(options, checkpoint, signals) : EXIT_FAILED;
 	trigger_checkpoint_close(checkpoint);
+	close(signals);
 	free(mountpoint);
 	return status;
 }

@@ -1,6 +1,5 @@
 #include "tools/trigger_loop_private.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,8 +58,7 @@ static void take_signals(struct trigger *trigger)
 		take_signal(trigger, (int)info.ssi_signo);
 }
 
-/* -1: failed. What was ignored from the start, as under nohup, stays so. */
-static int open_signals(void)
+int trigger_loop_signals(void)
 {
 	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
 	struct sigaction action;
@@ -174,10 +172,12 @@ static void work(struct trigger *trigger)
 		trigger->status = EXIT_FAILED;
 }
 
-int trigger_loop_run(const struct trigger_options *options, struct trigger_checkpoint *checkpoint)
+int trigger_loop_run(
+	const struct trigger_options *options, struct trigger_checkpoint *checkpoint, int signals)
 {
 	struct trigger trigger = {.options = options,
 		.checkpoint = checkpoint,
+		.signals = signals,
 		.lane_rules = {.batch = options->batch,
 			.window = options->window,
 			.backoff = options->backoff,
@@ -186,14 +186,10 @@ int trigger_loop_run(const struct trigger_options *options, struct trigger_check
 
 	ddb_buffer_init(&trigger.text, TRIGGER_LINE_MAX + TRIGGER_EVENT_MAX);
 	trigger.lanes = calloc(options->parallel, sizeof *trigger.lanes);
-	trigger.signals = open_signals();
-	if (!trigger_reader_init(&trigger.reader, options->mountpoint, options->table) || !trigger.lanes ||
-		trigger.signals < 0)
-		trigger.status = command_failed("%s", strerror(errno));
+	if (!trigger_reader_init(&trigger.reader, options->mountpoint, options->table) || !trigger.lanes)
+		trigger.status = command_failed("no memory");
 	else
 		work(&trigger);
-	if (trigger.signals >= 0)
-		close(trigger.signals);
 	trigger_backlog_done(&trigger.backlog);
 	trigger_reader_done(&trigger.reader);
 	ddb_buffer_done(&trigger.text);

@@ -8,7 +8,13 @@
 #include "tools/trigger_checkpoint.h"
 #include "tools/trigger_options.h"
 
+/*
+ * From here on signals that ask for an end wait on a descriptor; -1, with errno. What was ignored from the
+ * start, as under nohup(1), stays so.
+ */
+int trigger_loop_signals(void);
 /* Until the stream is off and all its records are done, or a signal asks for an end. The exit status. */
-int trigger_loop_run(const struct trigger_options *options, struct trigger_checkpoint *checkpoint);
+int trigger_loop_run(
+	const struct trigger_options *options, struct trigger_checkpoint *checkpoint, int signals);
 
 #endif
