@@ -387,8 +387,27 @@ void fs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
 
 void fs_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
-	(void)parent, (void)name, (void)mode, (void)device;
-	fuse_reply_err(req, EPERM);
+	struct fs *fs = fs_of(req);
+	struct map_caller caller = fs_caller(req);
+	char path[MAP_PATH_MAX];
+	bool absent;
+	int error;
+
+	(void)device;
+	if (!S_ISREG(mode)) {
+		fuse_reply_err(req, EPERM);
+		return;
+	}
+	if (!fs_path(req, parent, name, path))
+		return;
+	absent = end_absence(fs, parent, name);
+	error = map_make(fs->map, &caller, path);
+	if (!error)
+		error = tell_name(req, parent, name, path);
+	else if (absent)
+		begin_absence(fs, parent, name);
+	if (error)
+		fuse_reply_err(req, error);
 }
 
 void fs_op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)

@@ -48,6 +48,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 /* clang-format off */
 SHARED(lookup, (fuse_req_t req, fuse_ino_t ino, const char *name), req, ino, name)
 SHARED(mkdir, (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode), req, ino, name, mode)
+SHARED(mknod, (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode, dev_t device), req, ino, name, mode, device)
 SHARED(rmdir, (fuse_req_t req, fuse_ino_t ino, const char *name), req, ino, name)
 SHARED(unlink, (fuse_req_t req, fuse_ino_t ino, const char *name), req, ino, name)
 SHARED(getattr, (fuse_req_t req, fuse_ino_t ino, FILE_INFO), req, ino, fi)
@@ -88,7 +89,7 @@ static const struct fuse_lowlevel_ops operations = {
 	.rmdir = shared_rmdir,
 	.unlink = shared_unlink,
 	.rename = fs_op_rename,
-	.mknod = fs_op_mknod,
+	.mknod = shared_mknod,
 	.symlink = fs_op_symlink,
 	.link = fs_op_link,
 	.open = shared_open,

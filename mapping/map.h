@@ -110,6 +110,9 @@ int map_dir_entry(struct map_dir *dir, uint64_t offset, struct map_dirent *ret);
 int map_mkdir(struct map *map, const struct map_caller *caller, const char *path);
 int map_rmdir(struct map *map, const struct map_caller *caller, const char *path);
 int map_unlink(struct map *map, const struct map_caller *caller, const char *path);
+/* mknod(2) of a file. EPERM, but for an item of a table with TTL: `tar --xattrs` makes a file before it sets
+ * the attribute that such an item has, and its text comes later. */
+int map_make(struct map *map, const struct map_caller *caller, const char *path);
 /* flags: RENAME_NOREPLACE, RENAME_EXCHANGE. */
 /* A directory that is `whole` may be gone afterwards, whatever it is renamed to. */
 int map_rename(

@@ -1,8 +1,10 @@
 #include "mapping/ttl.h"
 
+#include "mapping/file.h"
 #include "mapping/holding.h"
 #include "mapping/name.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -220,6 +222,38 @@ int map_ttl_remove(
 	if (!code)
 		code = ddb_changes_parse(&scope, expression, strlen(expression), &changes, err);
 	return code ? map_errno(code) : update(map, arena, place, changes, err);
+}
+
+/* ---- A file whose attributes come first ---- */
+
+static int check_make(struct map *map, const char *path, struct ddb_error *err)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	MAP_PLACE_AUTO struct map_place place = {0};
+	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
+	int number = map_resolve(map, &arena, path, &place, err);
+	if (!number && place.kind == MAP_ITEM && attribute_of(&place))
+		return 0;
+	ddb_fail(err, DDB_ACCESS_DENIED, "Files are made by writing them");
+	return EPERM;
+}
+
+int map_make(struct map *map, const struct map_caller *caller, const char *path)
+{
+	struct map_file *file;
+	struct map_attr attr;
+	struct ddb_error err;
+	if (map->options.read_only)
+		return EROFS;
+	int number = check_make(map, path, &err);
+	if (number)
+		return map_refused(map, caller, path, "mknod", number, &err);
+	number = map_create(map, caller, path, O_WRONLY | O_EXCL, 0644, &file, &attr);
+	if (number)
+		return number;
+	number = map_file_settle(file, caller);
+	int released = map_file_release(file, caller);
+	return number ? number : released;
 }
 
 /* ---- What TTL has removed ---- */
