@@ -231,6 +231,18 @@ static int set_mtime_beyond(
 	return error;
 }
 
+/* The text that its only writer has edited in place comes before the time that he sets. */
+static void put_edited(struct fs *fs, const struct fs_node *node, const struct map_caller *caller)
+{
+	struct fs_handle *handle = fs_handle_drafting(fs, node, caller);
+
+	if (!handle)
+		return;
+	map_file_put_edited(handle->file, caller);
+	fs_handle_settle(fs, handle, false);
+	fs_handle_put(fs, handle, caller);
+}
+
 static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, const struct map_caller *caller,
 	int64_t mtime_ns)
 {
@@ -244,6 +256,7 @@ static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, cons
 	error = fs_settle_created(fs, node, caller);
 	if (error)
 		return error;
+	put_edited(fs, node, caller);
 	pthread_mutex_lock(&fs->nodes.lock);
 	attached = node->attached;
 	if (attached)

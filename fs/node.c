@@ -149,14 +149,21 @@ void fs_node_set(struct fs_node *node, const struct map_attr *attr)
 	node->owner = attr->owner;
 }
 
+/* The kernel counts in ticks, and its clock is not the one by which items expire: that can be set. */
+#define EXPIRY_MARGIN 0.025 /* seconds */
+#define EXPIRY_LOOK 60.0
+
 double fs_node_lasts(const struct fs_node *node, double seconds)
 {
 	struct timespec now;
+	double left;
 
 	if (!node->expires)
 		return seconds;
 	clock_gettime(CLOCK_REALTIME, &now);
-	double left = (double)(node->expires - now.tv_sec) - (double)now.tv_nsec / 1e9;
+	left = (double)(node->expires - now.tv_sec) - (double)now.tv_nsec / 1e9 - EXPIRY_MARGIN;
+	if (left > EXPIRY_LOOK)
+		left = EXPIRY_LOOK;
 	return left < 0 ? 0 : left < seconds ? left : seconds;
 }
 

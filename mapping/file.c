@@ -552,6 +552,15 @@ int map_file_settle(struct map_file *file, const struct map_caller *caller)
 	return number;
 }
 
+void map_file_put_edited(struct map_file *file, const struct map_caller *caller)
+{
+	if (!file->ops->put_edited)
+		return;
+	pthread_mutex_lock(&file->lock);
+	file->ops->put_edited(file, caller);
+	pthread_mutex_unlock(&file->lock);
+}
+
 void map_file_forgo(struct map_file *file)
 {
 	pthread_mutex_lock(&file->lock);

@@ -346,6 +346,14 @@ static bool item_draft(const struct map_file *file, uint64_t *ret)
 	return map_writer_draft(&part->writer, ret);
 }
 
+static void item_put_edited(struct map_file *file, const struct map_caller *caller)
+{
+	struct item_part *part = file->part;
+
+	if (!is_appending(part))
+		map_writer_put_edited(&part->writer, caller);
+}
+
 static const struct map_file_ops item_ops = {
 	.read = item_read,
 	.write = item_write,
@@ -354,6 +362,7 @@ static const struct map_file_ops item_ops = {
 	.flush = item_flush,
 	.sync = item_sync,
 	.settle = item_settle,
+	.put_edited = item_put_edited,
 	.release = item_release,
 	.done = item_done,
 };

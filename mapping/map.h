@@ -194,6 +194,9 @@ bool map_file_draft(struct map_file *file, uint64_t *ret);
 bool map_file_pending(const struct map_file *file);
 /* Puts a pending name that was never written to as an item of its key attributes; otherwise nothing. */
 int map_file_settle(struct map_file *file, const struct map_caller *caller);
+/* Puts what was edited in place if it is a document by now, so that a time that is set then is that text's.
+ */
+void map_file_put_edited(struct map_file *file, const struct map_caller *caller);
 /* Unless something is written yet, nothing is to come of a pending name. */
 void map_file_forgo(struct map_file *file);
 /* The front end's own mark on a file. */

@@ -334,6 +334,22 @@ static int judge_in_place(struct map_writer *writer, const struct map_caller *ca
 	return number;
 }
 
+void map_writer_put_edited(struct map_writer *writer, const struct map_caller *caller)
+{
+	struct ddb_error err = {0};
+	struct ddb_value document;
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+
+	if (writer->refused || writer->mode != MAP_WRITER_IN_PLACE || !writer->dirty || is_committed(writer))
+		return;
+	ddb_arena_init(&arena, MAP_DOCUMENT_MEMORY);
+	if (ddb_json_read(&arena, writer->limits, writer->text.bytes, writer->text.length, &document, &err) ||
+		put(writer, caller, &arena, &document, &err))
+		return;
+	remember_committed(writer);
+	writer->dirty = false;
+}
+
 /* ---- The whole ---- */
 
 int map_writer_write(struct map_writer *writer, const struct map_caller *caller, uint64_t offset,

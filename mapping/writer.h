@@ -56,6 +56,10 @@ int map_writer_truncate(struct map_writer *writer, const struct map_caller *call
  * what was written since. */
 int map_writer_settle(struct map_writer *writer, const struct map_caller *caller, const char *operation);
 
+/* Puts what was edited in place if it is a document by now; what is none is left to a settling, unrecorded.
+ */
+void map_writer_put_edited(struct map_writer *writer, const struct map_caller *caller);
+
 /* Whether the text is the writer's own, to be read from it. */
 bool map_writer_holds_text(const struct map_writer *writer);
 /* Whether it is not put, or not as it is now: its size. */

@@ -937,7 +937,7 @@ static void extended_attributes(void **state)
 		{"Simple", "user.size", ENODATA, EACCES, EACCES},
 		{"Simple/.table.json", "user.size", ENODATA, EACCES, EACCES},
 		{"Simple/a.json", "user.sizes", ENODATA, EOPNOTSUPP, ENODATA},
-		{"Simple/a.json", "user.ttl", ENODATA, EOPNOTSUPP, ENODATA},
+		{"Simple/a.json", "user.ttl", EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP},
 		{"no/such/path", "security.selinux", ENODATA, EOPNOTSUPP, EOPNOTSUPP},
 		{"Simple/a.json", "system.posix_acl_access", ENODATA, EOPNOTSUPP, EOPNOTSUPP},
 		{"Simple/a.json", "system.posix_acl_default", ENODATA, EOPNOTSUPP, EOPNOTSUPP},
