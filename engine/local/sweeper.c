@@ -8,11 +8,11 @@
 #include <time.h>
 
 enum {
-	STEP_ITEMS = 100, /* of one transaction */
+	STEP_ITEMS = 50, /* of one transaction: a writer that comes meanwhile waits for it */
 	STEP_BYTES = 256 << 10,
-	REST_TIMES = 4, /* as long as a transaction took */
-	REST_LEAST_MS = 2,
-	REST_MOST_MS = 1000,
+	REST_TIMES = 10, /* as long as a transaction took, so that few writers come meanwhile */
+	REST_LEAST_US = 2000,
+	REST_MOST_US = 1000000,
 };
 
 /* ---- A transaction's worth ---- */
@@ -192,11 +192,11 @@ static enum ddb_code sweep_attempt(
 
 /* ---- Waiting ---- */
 
-static int64_t clock_ms(void)
+static int64_t clock_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 static bool is_stopping(struct local_sweeper *sweeper)
@@ -208,20 +208,20 @@ static bool is_stopping(struct local_sweeper *sweeper)
 }
 
 /* Under the lock; until the end if that comes earlier. */
-static void wait_until(struct local_sweeper *sweeper, int64_t ms)
+static void wait_until(struct local_sweeper *sweeper, int64_t us)
 {
-	const struct timespec until = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+	const struct timespec until = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
 	int ended = 0;
 	while (!sweeper->stopping && !ended)
 		ended = pthread_cond_timedwait(&sweeper->changed, &sweeper->lock, &until);
 }
 
-static void rest(struct local_sweeper *sweeper, int64_t since_ms)
+static void rest(struct local_sweeper *sweeper, int64_t since)
 {
-	int64_t now = clock_ms(), ms = (now - since_ms) * REST_TIMES;
-	ms = ms < REST_LEAST_MS ? REST_LEAST_MS : ms < REST_MOST_MS ? ms : REST_MOST_MS;
+	int64_t now = clock_us(), us = (now - since) * REST_TIMES;
+	us = us < REST_LEAST_US ? REST_LEAST_US : us < REST_MOST_US ? us : REST_MOST_US;
 	pthread_mutex_lock(&sweeper->lock);
-	wait_until(sweeper, now + ms);
+	wait_until(sweeper, now + us);
 	pthread_mutex_unlock(&sweeper->lock);
 }
 
@@ -233,7 +233,7 @@ static void sweep_table(struct local_engine *engine, const char *name, struct sw
 	enum ddb_code code = DDB_OK;
 	sweep->space = 0;
 	do {
-		int64_t since = clock_ms();
+		int64_t since = clock_us();
 		code = local_on_table(engine, name, LOCAL_OF_TABLE, sweep_attempt, sweep, NULL);
 		if (!code && sweep->more)
 			rest(&engine->sweeper, since);
@@ -267,7 +267,7 @@ static void *run(void *context)
 	pthread_mutex_lock(&sweeper->lock);
 	while (!sweeper->stopping) {
 		sweeper->wanted = false;
-		wait_until(sweeper, clock_ms() + sweeper->interval_ms / 2);
+		wait_until(sweeper, clock_us() + (int64_t)sweeper->interval_ms * 1000 / 2);
 		pthread_mutex_unlock(&sweeper->lock);
 		bool any = local_sweep(engine);
 		pthread_mutex_lock(&sweeper->lock);

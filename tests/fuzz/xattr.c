@@ -14,7 +14,7 @@
 static bool is_known(int number)
 {
 	return number == ENODATA || number == ENOENT || number == ENOTDIR || number == ENAMETOOLONG ||
-	       number == EOPNOTSUPP || number == EACCES || number == EINVAL;
+	       number == EOPNOTSUPP || number == EACCES || number == EINVAL || number == EEXIST;
 }
 
 static void check_digits(const char *value)

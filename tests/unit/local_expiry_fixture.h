@@ -15,6 +15,7 @@
 	"{\"IndexName\":\"" name "\",\"KeySchema\":[" keys                                                   \
 	"],\"Projection\":{\"ProjectionType\":\"" projection "\"}}"
 #define TTL(name) ",\"TimeToLiveSpecification\":{\"AttributeName\":\"" name "\",\"Enabled\":true}"
+#define STREAM ",\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}"
 #define TABLE(more)                                                                                          \
 	"{\"AttributeDefinitions\":[" ATTRIBUTE("pk", "S") "," ATTRIBUTE("sk", "N") "," ATTRIBUTE(           \
 		"s", "S") "],"                                                                               \
