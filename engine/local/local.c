@@ -227,8 +227,8 @@ static void local_close(struct ddb_engine *base)
 {
 	struct local_engine *engine = local_of(base);
 	local_keeper_stop(engine);
+	local_filler_stop(engine); /* it may start the sweeper */
 	local_sweeper_stop(engine);
-	local_filler_stop(engine);
 	local_streams_stop(engine);
 	local_sweeper_done(&engine->sweeper);
 	local_filler_done(&engine->filler);
