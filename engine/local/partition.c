@@ -299,6 +299,14 @@ static enum ddb_code list_one(struct store_cursor *cursor, struct ddb_arena *are
 }
 
 /* From header to header: `place` is the first key that the next one may have. */
+/* The key that comes next to one that no partition has: it must not hide those behind it. */
+static size_t key_after(const uint8_t *key, size_t length, uint8_t *ret)
+{
+	memcpy(ret, key, length);
+	ret[length] = 0;
+	return length + 1;
+}
+
 static enum ddb_code list_all(struct store_cursor *cursor, struct ddb_arena *arena,
 	const struct ground *ground, uint8_t *place, size_t place_length, struct partition_list *list,
 	struct ddb_error *err)
@@ -313,14 +321,16 @@ static enum ddb_code list_all(struct store_cursor *cursor, struct ddb_arena *are
 		if (code || !found)
 			return code;
 		store_cursor_key(cursor, &key, &length);
-		if (length < LOCAL_PREFIX_BYTES || memcmp(key, space, sizeof space) != 0)
+		if (length < sizeof space || memcmp(key, space, sizeof space) != 0)
 			return DDB_OK;
 		list->page.more = list->page.count == list->limit;
 		if (list->page.more)
 			return DDB_OK;
 		/* A partition whose header is lost or cannot be read has no name. */
 		bool headed = length == LOCAL_PREFIX_BYTES;
-		place_length = local_key_after_prefix(key, LOCAL_PREFIX_BYTES, place);
+		place_length = length < LOCAL_PREFIX_BYTES
+				       ? key_after(key, length, place)
+				       : local_key_after_prefix(key, LOCAL_PREFIX_BYTES, place);
 		code = headed ? list_one(cursor, arena, ground, list, err) : DDB_DAMAGED;
 		if (code == DDB_DAMAGED)
 			list->page.damaged++;

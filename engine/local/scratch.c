@@ -574,8 +574,11 @@ static enum ddb_code list_entries(struct store_cursor *cursor, const uint8_t *pl
 	while (!code && found) {
 		const uint8_t *key;
 		store_cursor_key(cursor, &key, &length);
-		if (length != LOCAL_SCRATCH_KEY_BYTES || memcmp(key, place, LOCAL_SCRATCH_PREFIX_BYTES) != 0)
+		if (length < LOCAL_SCRATCH_PREFIX_BYTES ||
+			memcmp(key, place, LOCAL_SCRATCH_PREFIX_BYTES) != 0)
 			return DDB_OK;
+		if (length != LOCAL_SCRATCH_KEY_BYTES) /* it must not hide those behind it */
+			return local_damaged(err, "a scratch file");
 		list->page.more = list->page.count == list->limit;
 		if (list->page.more)
 			return DDB_OK;

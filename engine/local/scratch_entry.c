@@ -280,7 +280,7 @@ static enum ddb_code refile_next(
 	if (code || !*ret_more)
 		return code;
 	store_cursor_key(cursor, &key, &length);
-	*ret_more = length == LOCAL_SCRATCH_KEY_BYTES && memcmp(key, place, sizeof place) == 0;
+	*ret_more = length >= sizeof place && memcmp(key, place, sizeof place) == 0;
 	if (*ret_more)
 		code = store_cursor_value(cursor, &refiling->arena, true, &value, err);
 	return code || !*ret_more ? code : refile_entry(refiling, &value, err);

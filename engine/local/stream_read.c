@@ -266,7 +266,10 @@ static enum ddb_code read_records(struct reading *reading, struct ddb_error *err
 		const uint8_t *key;
 		size_t length;
 		store_cursor_key(reading->cursor, &key, &length);
-		if (length != sizeof place || memcmp(key, place, LOCAL_SPACE_BYTES) != 0)
+		bool ours = length >= LOCAL_SPACE_BYTES && !memcmp(key, place, LOCAL_SPACE_BYTES);
+		if (ours && length != sizeof place) /* it must not hide those behind it */
+			return local_damaged(err, "a stream's record");
+		if (!ours)
 			return DDB_OK;
 		code = read_record(reading, local_read_be(key + LOCAL_SPACE_BYTES, 8), err);
 		if (code || reading->full)
