@@ -46,6 +46,18 @@ enum ddb_code check_unreadable(struct check *check, enum ddb_code code, const st
 	return code;
 }
 
+enum ddb_code check_progress(
+	enum ddb_code code, const struct ddb_error *reason, bool *ret, struct ddb_error *err)
+{
+	if (code == DDB_DAMAGED) {
+		*ret = false;
+		return DDB_OK;
+	}
+	if (code && err)
+		*err = *reason;
+	return code;
+}
+
 enum ddb_code check_repair(struct check *check, store_job *job, void *context, struct ddb_error *err)
 {
 	struct ddb_error reason;
@@ -312,41 +324,20 @@ static void show_bytes(const uint8_t *bytes, size_t length, char *ret, size_t si
 
 static const char *kind_of(const uint8_t *key, size_t length)
 {
-	static const char *const kinds[256] = {
-		[LOCAL_ALIAS] = "an alias",
-		[LOCAL_BLOCK] = "a block of a scratch file",
-		[LOCAL_COUNTERS] = "the counters",
-		[LOCAL_TOMBSTONE] = "the note of what is to be purged",
-		[LOCAL_SCRATCH] = "a scratch file",
-		[LOCAL_ITEM] = "an item",
-		[LOCAL_ENTRY] = "an entry of an index",
-		[LOCAL_ENTRY_ALIAS] = "an alias of an entry",
-		[LOCAL_COLLECTION] = "the bytes of an item collection",
-		[LOCAL_PROGRESS] = "the progress of an index",
-		[LOCAL_STREAM] = "the note of a stream",
-		[LOCAL_STREAM_RECORD] = "a stream record",
-		[LOCAL_TOTALS] = "the totals",
-		[LOCAL_TABLE] = "the record of the table",
-		[LOCAL_EXPIRY] = "an expiry",
-		[LOCAL_TOKEN] = "the token of a transaction",
-	};
-	return length > 0 && kinds[key[0]] ? kinds[key[0]] : "a record of no known kind";
+	return check_kind_of(key, length)->name;
 }
 
 static void tell_damaged(struct check *check, const uint8_t *key, size_t length, const char *what)
 {
 	char shown[4 * SHOWN_KEY_BYTES];
-	const char *kind = kind_of(key, length);
+	const struct check_kind *kind = check_kind_of(key, length);
 	const struct check_table *table = NULL;
-	bool spaced = length >= LOCAL_SPACE_BYTES && strchr("ACDEGIJQSVX", key[0]) && key[0];
-	if (spaced)
+	if (kind->spaced && length >= LOCAL_SPACE_BYTES)
 		table = check_find_space(check, (uint32_t)local_read_be(key + 1, 4));
-	size_t known = !spaced ? 1 : key[0] == LOCAL_STREAM_RECORD ? LOCAL_SPACE_BYTES : LOCAL_PREFIX_BYTES;
-	if (known > length)
-		known = length;
+	size_t known = kind->shown_from < length ? kind->shown_from : length;
 	show_bytes(key + known, length - known, shown, sizeof shown);
 	check_problem(check, "%s%s: %s%s%s is damaged: %s", table ? "table " : "store",
-		table ? table->name : "", kind, length > known ? " at " : "", shown, what);
+		table ? table->name : "", kind->name, length > known ? " at " : "", shown, what);
 }
 
 static void on_damaged(void *context, const uint8_t *key, size_t length, const char *what)
@@ -373,16 +364,13 @@ static void on_damaged(void *context, const uint8_t *key, size_t length, const c
 	damaged->keys[damaged->count++] = (struct damaged_key){.bytes = copy, .length = length};
 }
 
-/*
- * What is lost is removed; what can be told from the rest is made again by the later parts. Left as they are:
- * a table's record (its items are not lost yet), and a block (its file must not read as if it held zeros).
- */
+/* What can be told from the rest is made again by the later parts. */
 static enum ddb_code remove_damaged(
 	struct check *check, const struct damaged_keys *damaged, struct ddb_error *err)
 {
 	for (size_t i = 0; i < damaged->count; i++) {
 		const struct damaged_key *key = &damaged->keys[i];
-		if (key->length == 0 || !key->bytes[0] || !strchr("ACDEFGIJNQSVX", key->bytes[0]))
+		if (!check_kind_of(key->bytes, key->length)->removed)
 			continue;
 		enum ddb_code code = check_delete(check, key->bytes, key->length, err);
 		if (code)
@@ -476,8 +464,8 @@ static enum ddb_code visit_space(
 	walk->skip_to_length = local_key_after_prefix(prefix, sizeof prefix, walk->skip_to);
 	if (table)
 		return DDB_OK;
-	bool purged;
-	enum ddb_code code = has_tombstone(check, space, &purged, err);
+	bool purged = false; /* counters go with the table, before the rest */
+	enum ddb_code code = prefix[0] == LOCAL_COUNTERS ? DDB_OK : has_tombstone(check, space, &purged, err);
 	if (code || purged)
 		return code;
 	check_problem(check, "store: %s of no table (space %u)", kind_of(prefix, sizeof prefix), space);
@@ -510,7 +498,7 @@ static enum ddb_code visit_kind(
 {
 	(void)context;
 	const uint8_t kind[1] = {walk->key[0]};
-	if (!strchr("ABCDEFGIJNQSTVXY", kind[0]) || !kind[0])
+	if (!check_kind_known(kind[0]))
 		check_problem(check, "store: a record of no known kind (%02X)", kind[0]);
 	if (kind[0] == 0xff) {
 		walk->skip_to_length = sizeof walk->skip_to;
@@ -659,8 +647,8 @@ enum ddb_code ddb_local_check(struct ddb_engine *engine, const struct ddb_check_
 	struct ddb_check_result *ret, struct ddb_error *err)
 {
 	struct check check = {.engine = local_of(engine), .options = options};
-	local_sweeper_stop(check.engine);
 	local_filler_stop(check.engine); /* what is half made is checked as such */
+	local_sweeper_stop(check.engine);
 	local_streams_stop(check.engine);
 	ddb_arena_init(&check.arena, LOCAL_ARENA_MAX);
 	enum ddb_code code = check_all(&check, err);

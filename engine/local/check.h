@@ -42,11 +42,29 @@ struct check {
 /* The space's row, or NULL. */
 const struct check_table *check_find_space(const struct check *check, uint32_t space);
 
+/* Of a kind of records. */
+struct check_kind {
+	const char *name;
+	uint8_t shown_from; /* what is before it in a key says nothing to people */
+	bool spaced;        /* the key begins with a space */
+	/* By --repair when it is damaged: it is lost, or can be told from the rest. Not a table's record,
+	 * whose items are not lost yet, and not a block alone, without which its file would read as zeros. */
+	bool removed;
+};
+/* Never NULL: one of no known kind has a row, too. */
+const struct check_kind *check_kind_of(const uint8_t *key, size_t length);
+bool check_kind_known(uint8_t kind);
+
 /* A finding. Counts it and reports one line. */
 void check_problem(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same in the place of a damaged read: other errors are passed on. DDB_OK when the check may go on. */
 DDB_MUST_CHECK enum ddb_code check_unreadable(struct check *check, enum ddb_code code,
 	const struct ddb_error *reason, const char *what, struct ddb_error *err);
+
+/* After local_fill_…: progress that is damaged was told, and is as none at all (which a repair makes of it).
+ */
+DDB_MUST_CHECK enum ddb_code check_progress(
+	enum ddb_code code, const struct ddb_error *reason, bool *ret, struct ddb_error *err);
 
 /* With `repair`: runs the job and counts a repair. What cannot be repaired for damage is left. */
 DDB_MUST_CHECK enum ddb_code check_repair(

@@ -53,6 +53,7 @@ static enum ddb_code visit_item(
 	struct store_value value;
 	struct local_key key;
 	uint8_t place[LOCAL_EXPIRY_KEY_MAX];
+	struct ddb_error reason;
 	bool sound, found = false, filed;
 	int64_t time;
 	if (walk->length < LOCAL_PREFIX_BYTES ||
@@ -61,7 +62,8 @@ static enum ddb_code visit_item(
 	enum ddb_code code = check_value(check, walk, &value, &sound, err);
 	if (code || !sound || !read_item(check, table, &value, &key, &time))
 		return code;
-	code = local_fill_filed(check->view, table, &key, &filed, err);
+	code = local_fill_filed(check->view, table, &key, &filed, &reason);
+	code = check_progress(code, &reason, &filed, err);
 	if (code || !filed)
 		return code;
 	size_t length = local_expiry_key(table, time, key.bytes, key.length, place);
@@ -78,6 +80,7 @@ static enum ddb_code is_right(struct check *check, const struct local_table *tab
 {
 	uint8_t item_key[LOCAL_KEY_MAX];
 	struct store_value value;
+	struct ddb_error reason;
 	struct local_key key;
 	size_t length;
 	int64_t filed_time, time;
@@ -92,7 +95,8 @@ static enum ddb_code is_right(struct check *check, const struct local_table *tab
 	if (!read_item(check, table, &value, &key, &time) || time != filed_time || key.length != length ||
 		memcmp(key.bytes, item_key, length) != 0)
 		return DDB_OK;
-	return local_fill_filed(check->view, table, &key, ret, err);
+	code = local_fill_filed(check->view, table, &key, ret, &reason);
+	return check_progress(code, &reason, ret, err);
 }
 
 static enum ddb_code visit_expiry(

@@ -122,8 +122,10 @@ static enum ddb_code check_entry(struct check *check, struct index_items *items,
 	struct local_index_counters *right = &state->right->indexes[position];
 	const struct ddb_index_definition *index = &state->table->table->definition->indexes[position];
 	struct store_value value;
+	struct ddb_error reason;
 	bool due, found = false, sound;
-	enum ddb_code code = local_fill_passed(check->view, state->table, position, key, &due, err);
+	enum ddb_code code = local_fill_passed(check->view, state->table, position, key, &due, &reason);
+	code = check_progress(code, &reason, &due, err);
 	if (!code && due)
 		code = expect(check, state->table, position, key, item, meta, expected, &due, err);
 	if (code || !due)
@@ -229,6 +231,7 @@ static enum ddb_code visit_item(
 	struct local_key key;
 	const uint8_t *copy;
 	size_t copy_length;
+	struct ddb_error reason;
 	bool sound, counted;
 	if (walk->length < LOCAL_PREFIX_BYTES ||
 		(local_is_composite(table->table) && walk->length == LOCAL_PREFIX_BYTES))
@@ -243,7 +246,8 @@ static enum ddb_code visit_item(
 		local_body_decode(&check->arena, value.body, value.body_length, &item, NULL) ||
 		local_key_of_item(check->engine->store, table->table, table->space, &item, &key, NULL))
 		return DDB_OK;
-	code = local_fill_collected(check->view, table, &key, &counted, err);
+	code = local_fill_collected(check->view, table, &key, &counted, &reason);
+	code = check_progress(code, &reason, &counted, err);
 	if (code)
 		return code;
 	items->collected += counted ? meta.size : 0;
@@ -375,6 +379,7 @@ static enum ddb_code is_due(struct check *check, const struct check_walk *walk, 
 	struct store_value value;
 	const uint8_t *copy;
 	size_t copy_length;
+	struct ddb_error reason;
 	bool found = false, indexed;
 	*ret = false;
 	*ret_sound = true;
@@ -392,7 +397,8 @@ static enum ddb_code is_due(struct check *check, const struct check_walk *walk, 
 		&values, &key, &place);
 	if (place.length != walk->length || memcmp(place.bytes, walk->key, place.length) != 0)
 		return DDB_OK;
-	return local_fill_passed(check->view, table, entries->position, &key, ret, err);
+	code = local_fill_passed(check->view, table, entries->position, &key, ret, &reason);
+	return check_progress(code, &reason, ret, err);
 }
 
 static enum ddb_code visit_entry(
