@@ -353,7 +353,7 @@ enum ddb_code store_cursor_value(struct store_cursor *cursor, struct ddb_arena *
 
 /* ---- Status ---- */
 
-/* A state needs the pages that later commits have freed. */
+/* LMDB reuses only what was freed before the oldest state that is read. */
 static void count_free(struct store_txn *view, uint64_t oldest, struct store_status *ret)
 {
 	enum { FREE_TREE = 0 }; /* LMDB's own: lists of page numbers behind their counts */
@@ -369,7 +369,7 @@ static void count_free(struct store_txn *view, uint64_t oldest, struct store_sta
 		if (key.mv_size == sizeof by)
 			memcpy(&by, key.mv_data, sizeof by);
 		ret->pages_free += listed;
-		ret->pages_kept += by > oldest ? listed : 0;
+		ret->pages_kept += by >= oldest ? listed : 0;
 	}
 	mdb_cursor_close(cursor);
 }

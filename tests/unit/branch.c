@@ -350,6 +350,56 @@ static void test_visit_ends(void **state)
 	store_close(branch);
 }
 
+/* ---- What a branch costs the disk ---- */
+
+static void overwrite(unsigned rounds)
+{
+	static const char body[50000];
+	while (rounds--)
+		assert_int_equal(storedir_try_put(base, "big", "h", body, sizeof body, NULL), DDB_OK);
+	assert_int_equal(store_sync(base, NULL), DDB_OK); /* which pins states, too */
+}
+
+static void test_held(void **state)
+{
+	struct store_status before, during, after;
+	(void)state;
+	overwrite(20);
+	store_status(base, &before);
+	assert_int_equal(before.pages_kept, 0);
+	assert_true(before.pages_free > 0);
+	struct store *branch = branch_open(true, 0);
+	overwrite(20);
+	store_status(base, &during);
+	assert_true(during.pages_kept >= 20 * 50000 / during.page_bytes);
+	store_branch_drop(branch, "too much");
+	store_status(base, &after);
+	assert_int_equal(after.pages_kept, 0);
+	assert_int_equal(after.pages_free, during.pages_free);
+	store_close(branch);
+	overwrite(20); /* reuses them */
+	store_status(base, &before);
+	assert_int_equal(before.file_bytes, after.file_bytes);
+}
+
+static void test_read_only_base(void **state)
+{
+	const struct store_options reading = {.read_only = true};
+	const struct store_branch_options options = {.memory_max = 1 << 20};
+	struct store *read, *branch;
+	(void)state;
+	store_close(base);
+	assert_int_equal(store_open(dir.store, &reading, &read, NULL), DDB_OK);
+	assert_int_equal(store_branch_open(read, &options, &branch, NULL), DDB_OK);
+	storedir_put(branch, "a", "h", "mine");
+	assert_string_equal(storedir_get(branch, "a"), "h|mine");
+	assert_string_equal(storedir_get(branch, "b"), "h|two");
+	store_close(branch);
+	assert_string_equal(storedir_get(read, "a"), "h|one");
+	store_close(read);
+	base = storedir_open(dir.store);
+}
+
 /* ---- How branches end ---- */
 
 static void assert_ended(struct store *branch, const char *why)
@@ -579,6 +629,8 @@ int main(void)
 		CASE(test_key_lengths),
 		CASE(test_written_again),
 		CASE(test_visit_ends),
+		CASE(test_held),
+		CASE(test_read_only_base),
 		CASE(test_drop),
 		CASE(test_drop_under_way),
 		CASE(test_drop_in_job),
