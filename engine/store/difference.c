@@ -1,7 +1,7 @@
 /*
  * What has changed in the base since a branch's moment: two cursors side by side over a range. LMDB never
  * writes a page again that a state still has, so a value at the same address in both is the same one, and is
- * not read.
+ * not read. One key alone is looked up.
  */
 #include "engine/store/branch.h"
 #include "engine/store/branches.h"
@@ -57,13 +57,18 @@ static bool same_key(const struct side *a, const struct side *b)
 	return !store_key_order(a->key, a->length, b->key, b->length);
 }
 
+static bool same_bytes(const MDB_val *a, const MDB_val *b)
+{
+	return a->mv_size == b->mv_size &&
+	       (a->mv_data == b->mv_data || !memcmp(a->mv_data, b->mv_data, a->mv_size));
+}
+
 static bool same_value(const struct side *a, const struct side *b)
 {
 	MDB_val left, right;
 	store_cursor_raw(a->cursor, &left);
 	store_cursor_raw(b->cursor, &right);
-	return left.mv_size == right.mv_size &&
-	       (left.mv_data == right.mv_data || !memcmp(left.mv_data, right.mv_data, left.mv_size));
+	return same_bytes(&left, &right);
 }
 
 static enum ddb_code compare(
@@ -86,6 +91,44 @@ static enum ddb_code compare(
 	return code;
 }
 
+/* ---- One key, without cursors ---- */
+
+/* Behind a key is the key with a zero byte: nothing lies between. */
+static bool is_point(const struct range *range)
+{
+	return range->from_length && range->to && range->to_length == range->from_length + 1 &&
+	       !((const uint8_t *)range->to)[range->from_length] &&
+	       !memcmp(range->from, range->to, range->from_length);
+}
+
+static enum ddb_code find(struct store_txn *txn, const struct range *range, MDB_val *ret, bool *ret_found,
+	struct ddb_error *err)
+{
+	struct ddb_error error;
+	enum ddb_code code = store_keyspace_get(txn, range->from, range->from_length, ret, &error);
+	*ret_found = !code;
+	if (!code || code == DDB_RESOURCE_NOT_FOUND)
+		return DDB_OK;
+	if (err)
+		*err = error;
+	return code;
+}
+
+static enum ddb_code compare_point(struct store_txn *moment, struct store_txn *txn, const struct range *range,
+	bool *ret, struct ddb_error *err)
+{
+	MDB_val was, is;
+	bool was_found = false, is_found = false;
+	enum ddb_code code = find(moment, range, &was, &was_found, err);
+	if (!code)
+		code = find(txn, range, &is, &is_found, err);
+	if (!code)
+		*ret = was_found == is_found && (!is_found || same_bytes(&was, &is));
+	return code;
+}
+
+/* ---- Either ---- */
+
 /* Whether nothing at all has been written since. A job of the base has the number of the commit to come. */
 static bool same_state(const struct store_txn *moment, const struct store_txn *txn)
 {
@@ -98,11 +141,13 @@ static enum ddb_code differ(struct store_txn *view, struct store_txn *txn, const
 {
 	struct store_txn *moment = store_branch_moment(view);
 	struct side sides[2] = {{0}, {0}};
-	assert(txn->store == moment->store);
+	assert(txn->store == moment->store && !txn->store->branch);
 	if (same_state(moment, txn)) {
 		*ret = true;
 		return DDB_OK;
 	}
+	if (values && is_point(range))
+		return compare_point(moment, txn, range, ret, err);
 	enum ddb_code code = store_cursor_open(moment, &sides[0].cursor, err);
 	if (!code)
 		code = store_cursor_open(txn, &sides[1].cursor, err);

@@ -288,16 +288,48 @@ static void test_key_lengths(void **state)
 
 /* ---- What has changed ---- */
 
-static bool unchanged(struct store *branch, const char *from, const char *to)
+static bool range_unchanged(struct store *branch, const char *from, const char *to, size_t to_length)
 {
 	struct store_txn *view = view_of(branch), *now = view_of(base);
 	bool ret = false;
 	struct ddb_error err = {0};
-	if (store_branch_unchanged(view, now, from, strlen(from), to, strlen(to), &ret, &err))
+	if (store_branch_unchanged(view, now, from, strlen(from), to, to_length, &ret, &err))
 		fail_msg("store_branch_unchanged: %s", err.message);
 	store_view_end(now);
 	store_view_end(view);
 	return ret;
+}
+
+static bool unchanged(struct store *branch, const char *from, const char *to)
+{
+	return range_unchanged(branch, from, to, strlen(to));
+}
+
+/* Up to the key with a zero byte. */
+static bool key_unchanged(struct store *branch, const char *key)
+{
+	return range_unchanged(branch, key, key, strlen(key) + 1);
+}
+
+static void test_one_key(void **state)
+{
+	(void)state;
+	struct store *branch = branch_open(false, 1 << 20);
+	storedir_put(base, "b", "h", "two");
+	storedir_put(base, "c", "h", "other");
+	storedir_put(base, "d", "h", "new");
+	storedir_put(base, "x\x01", "h", "new");
+	storedir_delete(base, "a");
+	assert_false(key_unchanged(branch, "a"));
+	assert_false(key_unchanged(branch, "b"));
+	assert_false(key_unchanged(branch, "c"));
+	assert_false(key_unchanged(branch, "d"));
+	assert_true(key_unchanged(branch, "e"));
+	assert_true(key_unchanged(branch, "x"));
+	assert_false(unchanged(branch, "x", "x\x02"));
+	storedir_delete(base, "d");
+	assert_true(key_unchanged(branch, "d"));
+	store_close(branch);
 }
 
 static void test_written_again(void **state)
@@ -627,6 +659,7 @@ int main(void)
 		CASE(test_sealed),
 		CASE(test_bound),
 		CASE(test_key_lengths),
+		CASE(test_one_key),
 		CASE(test_written_again),
 		CASE(test_visit_ends),
 		CASE(test_held),

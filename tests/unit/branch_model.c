@@ -116,6 +116,12 @@ static void random_span(const struct model *model, struct span *ret)
 	ret->from_length = random_number(4) ? near_key(model, ret->from) : 0;
 	ret->to_length = near_key(model, ret->to);
 	ret->open = !random_number(4);
+	if (random_number(3) || !ret->from_length || ret->from_length > STORE_KEY_MAX)
+		return;
+	memcpy(ret->to, ret->from, ret->from_length); /* this key alone */
+	ret->to[ret->from_length] = 0;
+	ret->to_length = ret->from_length + 1;
+	ret->open = false;
 }
 
 static size_t span_end(const struct span *span, const struct model *model)
