@@ -255,7 +255,7 @@ enum ddb_code store_branch_open(struct store *base, const struct store_branch_op
 	branch->read_only = options->read_only;
 	pthread_mutex_init(&branch->lock, NULL);
 	pthread_cond_init(&branch->left, NULL);
-	store_changes_init(&branch->changes, options->memory_max);
+	store_changes_init(&branch->changes, options->memory_max, &base->environment.branch_memory);
 	code = take_moment(branch, err);
 	if (code) {
 		branch_free(branch);

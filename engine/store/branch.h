@@ -15,7 +15,7 @@
 struct store_branch_options {
 	bool read_only;    /* store_write answers DDB_STORE_READ_ONLY */
 	size_t memory_max; /* bytes of changes; beyond it store_write fails with DDB_STORE_FULL and changes
-			      nothing */
+			      nothing. So it does when the changes of all branches take 256 MiB */
 };
 
 /* The state of now. `base` outlives it. store_close ends it. DDB_LIMIT_EXCEEDED: too many are open. */

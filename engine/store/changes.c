@@ -16,9 +16,10 @@ struct path {
 	struct store_change *before[STORE_CHANGE_LEVELS];
 };
 
-void store_changes_init(struct store_changes *changes, size_t bytes_max)
+void store_changes_init(struct store_changes *changes, size_t bytes_max, struct store_memory *shared)
 {
-	*changes = (struct store_changes){.bytes_max = bytes_max, .dice = randombytes_random() | 1};
+	*changes = (struct store_changes){
+		.bytes_max = bytes_max, .shared = shared, .dice = randombytes_random() | 1};
 }
 
 const uint8_t *store_change_key(const struct store_change *change)
@@ -36,9 +37,33 @@ static size_t value_bytes(const struct store_change_value *value)
 	return value->bytes ? value->length + HEAP_BYTES : 0;
 }
 
+/* Before memory is taken. */
+static enum ddb_code take_bytes(struct store_changes *changes, size_t bytes, struct ddb_error *err)
+{
+	struct store_memory *shared = changes->shared;
+	if (bytes > changes->bytes_max || changes->bytes > changes->bytes_max - bytes)
+		return ddb_fail(err, DDB_STORE_FULL,
+			"The changes of one transaction cannot take more than %zu bytes of memory",
+			changes->bytes_max);
+	if (atomic_fetch_add(&shared->bytes, bytes) + bytes > shared->bytes_max) {
+		atomic_fetch_sub(&shared->bytes, bytes);
+		return ddb_fail(err, DDB_STORE_FULL,
+			"The changes of all open transactions cannot take more than %zu bytes of memory",
+			shared->bytes_max);
+	}
+	changes->bytes += bytes;
+	return DDB_OK;
+}
+
+static void give_bytes(struct store_changes *changes, size_t bytes)
+{
+	changes->bytes -= bytes;
+	atomic_fetch_sub(&changes->shared->bytes, bytes);
+}
+
 static void value_drop(struct store_changes *changes, struct store_change_value *value)
 {
-	changes->bytes -= value_bytes(value);
+	give_bytes(changes, value_bytes(value));
 	free(value->bytes);
 	*value = (struct store_change_value){NULL, 0};
 }
@@ -53,7 +78,7 @@ void store_changes_clear(struct store_changes *changes)
 	}
 	memset(changes->first, 0, sizeof changes->first);
 	changes->undo = NULL;
-	changes->bytes = 0;
+	give_bytes(changes, changes->bytes);
 }
 
 /* ---- Places ---- */
@@ -110,7 +135,6 @@ static void add(struct store_changes *changes, const struct path *path, struct s
 	}
 	if (change->next[0])
 		change->next[0]->previous = change;
-	changes->bytes += entry_bytes(change->levels, change->key_length);
 }
 
 static void take_out(struct store_changes *changes, struct store_change *change)
@@ -121,7 +145,7 @@ static void take_out(struct store_changes *changes, struct store_change *change)
 		*link_of(changes, path.before[level], level) = change->next[level];
 	if (change->next[0])
 		change->next[0]->previous = change->previous;
-	changes->bytes -= entry_bytes(change->levels, change->key_length);
+	give_bytes(changes, entry_bytes(change->levels, change->key_length));
 	free(change);
 }
 
@@ -152,15 +176,6 @@ static void touch(struct store_changes *changes, struct store_change *change)
 	changes->undo = change;
 }
 
-static enum ddb_code check_room(const struct store_changes *changes, size_t bytes, struct ddb_error *err)
-{
-	if (bytes <= changes->bytes_max && changes->bytes <= changes->bytes_max - bytes)
-		return DDB_OK;
-	return ddb_fail(err, DDB_STORE_FULL,
-		"The changes of one transaction cannot take more than %zu bytes of memory",
-		changes->bytes_max);
-}
-
 static struct store_change *entry_make(unsigned levels, const void *key, size_t length)
 {
 	struct store_change *change = calloc(1, entry_bytes(levels, length) - HEAP_BYTES);
@@ -184,20 +199,23 @@ static enum ddb_code change_key(struct store_changes *changes, const void *key, 
 	bool make = !is_at(change, key, length);
 	unsigned levels = make ? throw_levels(changes) : 0;
 	size_t bytes = make ? entry_bytes(levels, length) : 0;
-	enum ddb_code code = check_room(changes, bytes + value_length + HEAP_BYTES, err);
+	bytes += value_length ? value_length + HEAP_BYTES : 0;
+	enum ddb_code code = take_bytes(changes, bytes, err);
 	if (code)
 		return code;
-	if (value_length && !(value.bytes = malloc(value_length)))
-		return ddb_fail_memory(err);
-	if (make && !(change = entry_make(levels, key, length))) {
+	value.bytes = value_length ? malloc(value_length) : NULL;
+	if (make)
+		change = entry_make(levels, key, length);
+	if ((value_length && !value.bytes) || !change) {
 		free(value.bytes);
+		free(make ? change : NULL);
+		give_bytes(changes, bytes);
 		return ddb_fail_memory(err);
 	}
 	if (make)
 		add(changes, &path, change);
 	touch(changes, change);
 	change->now = *ret = value;
-	changes->bytes += value_bytes(&value);
 	return DDB_OK;
 }
 

@@ -7,6 +7,7 @@
 #define STORE_CHANGES_H
 
 #include "engine/error.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,14 +30,20 @@ struct store_change {
 	struct store_change *next[]; /* of each level; the key lies behind */
 };
 
+struct store_memory { /* that several share */
+	_Atomic size_t bytes;
+	size_t bytes_max;
+};
+
 struct store_changes {
 	struct store_change *first[STORE_CHANGE_LEVELS];
 	struct store_change *undo; /* what the running job has touched, the latest first */
 	size_t bytes, bytes_max;
+	struct store_memory *shared; /* all of `bytes` are there, too */
 	uint32_t dice;
 };
 
-void store_changes_init(struct store_changes *changes, size_t bytes_max);
+void store_changes_init(struct store_changes *changes, size_t bytes_max, struct store_memory *shared);
 /* Frees all; it is then empty. */
 void store_changes_clear(struct store_changes *changes);
 
@@ -53,7 +60,7 @@ struct store_change *store_changes_seek(const struct store_changes *changes, con
 struct store_change *store_changes_before(
 	const struct store_changes *changes, const void *key, size_t length);
 
-/* *ret is to be filled with `value_length` bytes. DDB_STORE_FULL beyond the bound, before anything is taken;
+/* *ret is to be filled with `value_length` bytes. DDB_STORE_FULL beyond a bound, before anything is taken;
  * DDB_NO_MEMORY. */
 DDB_MUST_CHECK enum ddb_code store_changes_put(struct store_changes *changes, const void *key, size_t length,
 	size_t value_length, uint8_t **ret, struct ddb_error *err);

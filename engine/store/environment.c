@@ -39,6 +39,7 @@ enum {
 	TREES_MAX = 4,
 	DRAIN_MS = 1000,
 	PROBE_BYTES = 1 << 20,
+	BRANCHES_BYTES_MAX = 256 << 20,
 };
 
 /*
@@ -167,6 +168,7 @@ enum ddb_code store_environment_open(
 {
 	memset(environment, 0, sizeof *environment);
 	environment->read_only = read_only;
+	environment->branch_memory.bytes_max = BRANCHES_BYTES_MAX;
 	environment->path = strdup(path);
 	if (!environment->path)
 		return ddb_fail_memory(err);

@@ -7,6 +7,7 @@
 #define DDB_STORE_INSIDE_H
 
 #include "engine/store/anchor.h"
+#include "engine/store/changes.h"
 #include "engine/store/seal.h"
 #include "engine/store/store.h"
 
@@ -52,6 +53,7 @@ struct store_environment {
 	unsigned active;                          /* views */
 	struct store_branch *branches;            /* each of which has a view */
 	unsigned branch_count;                    /* with those that are being opened */
+	struct store_memory branch_memory;        /* of the changes of all */
 	bool closed;                              /* no new views until it is reopened */
 	char *path;                               /* of the store's directory */
 	pthread_mutex_t verifying;                /* one store_verify at a time */

@@ -27,6 +27,7 @@ static int teardown(void **state)
 	(void)state;
 	assert_null(base->environment.branches);
 	assert_int_equal(base->environment.branch_count, 0);
+	assert_int_equal(base->environment.branch_memory.bytes, 0);
 	assert_int_equal(storedir_verify(base)->count, 0);
 	store_close(base);
 	storedir_done(&dir);
@@ -264,6 +265,26 @@ static void test_bound(void **state)
 	assert_int_equal(storedir_try_put(branch, "a", "h", "x", 1, &err), DDB_STORE_FULL);
 	assert_string_equal(storedir_get(branch, "a"), "h|one");
 	store_close(branch);
+}
+
+static void test_bound_of_all(void **state)
+{
+	struct ddb_error err = {0};
+	struct puts puts = {6, 100000, false, false, DDB_OK};
+	(void)state;
+	base->environment.branch_memory.bytes_max = 1000000;
+	struct store *first = branch_open(false, 10000000), *second = branch_open(false, 10000000);
+	assert_int_equal(store_write(first, puts_job, &puts, false, NULL), DDB_OK);
+	assert_int_equal(store_write(second, puts_job, &puts, false, &err), DDB_STORE_FULL);
+	assert_string_equal(err.message,
+		"The changes of all open transactions cannot take more than 1000000 bytes of memory");
+	assert_int_equal(store_branch_bytes(second), 0);
+	assert_int_equal(base->environment.branch_memory.bytes, store_branch_bytes(first));
+	store_branch_drop(first, "enough");
+	assert_int_equal(base->environment.branch_memory.bytes, 0);
+	assert_int_equal(store_write(second, puts_job, &puts, false, NULL), DDB_OK);
+	store_close(first);
+	store_close(second);
 }
 
 static enum ddb_code bad_key_job(struct store_txn *txn, void *context, struct ddb_error *err)
@@ -658,6 +679,7 @@ int main(void)
 		CASE(test_read_only),
 		CASE(test_sealed),
 		CASE(test_bound),
+		CASE(test_bound_of_all),
 		CASE(test_key_lengths),
 		CASE(test_one_key),
 		CASE(test_written_again),
