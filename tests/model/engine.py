@@ -16,7 +16,7 @@ class Failed(Exception):
 
 
 class Pipe:
-    """Requests are lines "OPERATION JSON", responses lines of JSON."""
+    """Requests are lines "OPERATION JSON", responses lines of JSON; pipe.c has more about views."""
 
     def __init__(self, program, store):
         self.program, self.store = program, store
@@ -26,7 +26,10 @@ class Pipe:
         self.process = subprocess.Popen([self.program, self.store], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def call(self, operation, request):
-        self.process.stdin.write(b"%s %s\n" % (operation.encode(), json.dumps(request).encode()))
+        return self.act(operation, json.dumps(request))
+
+    def act(self, name, text):
+        self.process.stdin.write(b"%s %s\n" % (name.encode(), text.encode()))
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:

@@ -16,12 +16,14 @@ from decimal import Decimal
 
 from engine import Failed, Mount, Pipe
 from expressions import Conditions, Placeholders, Refused, Updates, look
+from views import View, puts
 from values import frozen, item_from_json, item_to_json, order, to_json
 import directories
 
 TABLES = 3
 ATTRIBUTES = ["aa", "bb", "cc", "dd", "ee"]
 TYPES = "SNB"
+VIEWS, STEPS, CHANGES = 3, 12, 60  # at once; in one; in one, of items
 
 
 class Mismatch(Exception):
@@ -51,6 +53,9 @@ class Table:
     def __init__(self, name, hash_, range_, types):
         self.name, self.hash, self.range, self.types = name, [hash_], [range_] if range_ else [], types
         self.indexes, self.items = {}, {}
+        self.identity, self.version = object(), 0  # of this table; of its definition
+        self.touches, self.images = [], []  # keys that were written; of each what was there, and what is
+        self.log = None  # a view's: told of every read
 
     def key_names(self):
         return self.hash + self.range
@@ -61,14 +66,31 @@ class Table:
     def key(self, item):
         return {name: item[name] for name in self.key_names()}
 
-    def get(self, key):
+    def peek(self, key):
         return self.items.get(frozen(key))
 
+    def get(self, key):
+        self.read("key", frozen(key))
+        return self.peek(key)
+
+    def read(self, kind, subject, shown=None):
+        """`subject`: a key, or for "range" whether an item is in it and what is shown of it."""
+        if self.log:
+            self.log(kind, subject, shown)
+
     def set(self, item):
-        self.items[frozen(self.key(item))] = item
+        self.replace(frozen(self.key(item)), item)
 
     def drop(self, key):
-        self.items.pop(frozen(key), None)
+        self.replace(frozen(key), None)
+
+    def replace(self, key, item):
+        self.touches.append(key)
+        self.images += [self.items.get(key), item]
+        if item is None:
+            self.items.pop(key, None)
+        else:
+            self.items[key] = item
 
     def fits(self, item):
         """Whether every index takes the item: its key attributes are missing or of their type, and not empty."""
@@ -79,7 +101,10 @@ class Table:
         return True
 
     def entries(self, index):
-        return [item for item in self.items.values() if all(name in item for name in index.hash + index.range)]
+        return [item for item in self.items.values() if self.has_entry(index, item)]
+
+    def has_entry(self, index, item):
+        return item is not None and all(name in item for name in index.hash + index.range)
 
     def shown(self, index, item):
         if not index or index.projection == "ALL":
@@ -89,9 +114,10 @@ class Table:
 
 
 class World:
-    def __init__(self, engine, seed, mountpoint):
-        self.rng, self.engine, self.mountpoint = random.Random(seed), engine, mountpoint
-        self.tables, self.made, self.calls, self.last = [], 0, 0, None
+    def __init__(self, engine, rng, mountpoint=None, tables=()):
+        self.rng, self.engine, self.mountpoint = rng, engine, mountpoint
+        self.tables, self.made, self.calls, self.last = list(tables), 0, 0, None
+        self.views, self.tokens = [], 0
 
     # ---- Making things up ----
 
@@ -166,6 +192,16 @@ class World:
         self.last = operation, request
         return self.engine.call(operation, request)
 
+    def act(self, name, text):
+        self.calls += 1
+        self.last = name, text
+        return self.engine.act(name, text)
+
+    def crash(self, how):
+        """No view survives."""
+        self.views = []
+        how()
+
     def refused(self, type_, operation, request):
         try:
             self.call(operation, request)
@@ -230,14 +266,16 @@ class World:
             self.call("UpdateTable", {"TableName": table.name, "GlobalSecondaryIndexUpdates": [
                 {"Delete": {"IndexName": index.name}}]})
             del table.indexes[index.name]
+            table.version += 1
             return
         index = self.new_index(table, False)
         self.call("UpdateTable", {
             "TableName": table.name, "AttributeDefinitions": self.definitions(table, index.hash + index.range),
             "GlobalSecondaryIndexUpdates": [{"Create": index.request()}]})
         table.indexes[index.name] = index
+        table.version += 1
         if self.rng.random() < 0.5:
-            self.engine.crash()
+            self.crash(self.engine.crash)
         until = time.monotonic() + 60
         while True:
             described = self.call("DescribeTable", {"TableName": table.name})["Table"]
@@ -268,6 +306,7 @@ class World:
         if misfit and operation == "PutItem":
             self.refused("ValidationException", operation, request)
             return
+        table.read("maybe" if new is Refused or misfit else "key", frozen(request_key(table, request)))
         if not holds(old):
             request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
             failure = self.refused("ConditionalCheckFailedException", operation, request)
@@ -297,7 +336,7 @@ class World:
         holds = self.some_condition(table, say, request)
         wants = self.rng.choice(["NONE", "ALL_OLD"])
         request["ReturnValues"] = wants
-        self.write("PutItem", table, say.into(request), table.get(table.key(item)), item, holds,
+        self.write("PutItem", table, say.into(request), table.peek(table.key(item)), item, holds,
                    lambda old, new: old if wants == "ALL_OLD" else None)
 
     def delete(self, table):
@@ -306,12 +345,12 @@ class World:
         holds = self.some_condition(table, say, request)
         wants = self.rng.choice(["NONE", "ALL_OLD"])
         request["ReturnValues"] = wants
-        self.write("DeleteItem", table, say.into(request), table.get(key), None, holds,
+        self.write("DeleteItem", table, say.into(request), table.peek(key), None, holds,
                    lambda old, new: old if wants == "ALL_OLD" else None)
 
     def update(self, table):
         key, say = self.some_key(table), Placeholders(self.rng)
-        old = table.get(key)
+        old = table.peek(key)
         names = [name for name in ATTRIBUTES if name not in key]
         request = {"TableName": table.name, "Key": item_to_json(key)}
         text, apply, creates = Updates(self.rng, say, names, table.index_names(), self.operand(table)).make()
@@ -402,8 +441,9 @@ class World:
             request["IndexName"] = index.name
         return index
 
-    def read(self, table, operation, request, say, index, candidates, ordered, filterable):
-        """Asks for the candidates, filtered and projected, and compares."""
+    def read(self, table, operation, request, say, index, has, ordered, filterable):
+        """Asks for the items that `has` has, filtered and projected, and compares."""
+        candidates = [item for item in table.items.values() if has(item)]
         names = self.some_projection(table, say, request, index)
         holds = lambda item: True
         if index and index.projection != "ALL":
@@ -415,6 +455,7 @@ class World:
         if self.rng.random() < 0.1 and not names:
             request["Select"] = "COUNT"
         fetches = index and index.local and names
+        table.read("range", has, (lambda item: item) if fetches else lambda item: table.shown(index, item))
         wanted = []
         for item in candidates:
             shown = table.shown(index, item)
@@ -433,6 +474,7 @@ class World:
     def query(self, table):
         request, say = {"TableName": table.name}, Placeholders(self.rng)
         index = self.some_index(table, request)
+        in_index = lambda item: table.has_entry(index, item) if index else item is not None
         hash_, range_ = (index.hash, index.range) if index else (table.hash, table.range)
         like = self.rng.choice(list(table.items.values())) if table.items else {}
         wanted = {name: like[name] if name in like and like[name][0] == table.types[name]
@@ -455,10 +497,9 @@ class World:
         request["KeyConditionExpression"] = " AND ".join(parts)
         if self.rng.random() < 0.5:
             request["ScanIndexForward"] = self.rng.random() < 0.5
-        candidates = [item for item in (table.entries(index) if index else table.items.values())
-                      if all(test(item) for test in tests)]
+        has = lambda item: in_index(item) and all(test(item) for test in tests)
         plain = [name for name in ATTRIBUTES if name not in hash_ + range_]
-        self.read(table, "Query", request, say, index, candidates, range_, plain)
+        self.read(table, "Query", request, say, index, has, range_, plain)
 
     def sort_condition(self, table, name, value, say):
         kind = self.rng.choice(["<", "<=", ">", ">=", "BETWEEN", "begins_with"])
@@ -480,15 +521,17 @@ class World:
     def scan(self, table):
         request, say = {"TableName": table.name}, Placeholders(self.rng)
         index = self.some_index(table, request)
-        candidates = table.entries(index) if index else list(table.items.values())
+        has = lambda item: table.has_entry(index, item) if index else item is not None
         if self.rng.random() < 0.3:
+            table.read("range", has, lambda item: table.shown(index, item))
             total = self.rng.randrange(1, 6)
             found = []
             for segment in range(total):
                 found += self.pages("Scan", {**request, "Segment": segment, "TotalSegments": total})[0]
+            candidates = filter(has, table.items.values())
             same("all segments", many(table.shown(index, item) for item in candidates), many(found))
             return
-        self.read(table, "Scan", request, say, index, candidates, [], ATTRIBUTES)
+        self.read(table, "Scan", request, say, index, has, [], ATTRIBUTES)
 
     def counts(self, table):
         described = self.call("DescribeTable", {"TableName": table.name})["Table"]
@@ -502,20 +545,69 @@ class World:
         if self.mountpoint:
             directories.check(self.mountpoint, table, same)
 
+    # ---- Views ----
+
+    def some_view(self, _):
+        if len(self.views) < VIEWS and self.rng.random() < (0.15 if self.views else 1):
+            self.views.append(View(self, self.rng.choice(["transaction", "transaction", "snapshot"])))
+            return
+        view = self.rng.choice(self.views)
+        inside = view.world
+        operations = {inside.get: 10, inside.batch_get: 3, inside.query: 10, inside.scan: 3, inside.counts: 1}
+        if view.kind == "transaction" and view.changed() < CHANGES:
+            operations.update({inside.put: 20, inside.update: 20, inside.delete: 10, inside.batch_write: 1})
+        if view.steps < STEPS and self.rng.random() < 0.8:
+            view.step(operations)
+            return
+        self.views.remove(view)
+        if view.kind == "transaction" and self.rng.random() < 0.8:
+            self.commit(view)
+        view.end()
+
+    def commit(self, view):
+        self.tokens += 1
+        token = "token%d" % self.tokens if self.rng.random() < 0.3 else ""
+        verdict, answer = view.commit(token)
+        if answer is None:
+            same("a commit that was refused", True, verdict != "succeed")
+            return
+        same("a commit", True, verdict != "fail")
+        same("repeated", False, answer["repeated"])
+        same("its changes, at least", True, answer["changes"] >= view.changed())
+        view.apply()
+        if token and puts(view):
+            self.repeat(puts(view), token)
+
+    def repeat(self, items, token):
+        """The same again has no effect; anything else is another transaction."""
+        for more in range(2):
+            number = self.act(".begin", "transaction")["view"]
+            for table, item in items[more:]:
+                self.call("%d/PutItem" % number, {"TableName": table, "Item": item_to_json(item)})
+            try:
+                answer = self.act(".commit", "%d/%s" % (number, token))
+                same("a token's second use", (0, True, 0), (more, answer["repeated"], answer["changes"]))
+            except Failed as failure:
+                same("a token's other use", (1, "IdempotentParameterMismatchException"), (more, failure.type))
+            self.act(".end", "%d/" % number)
+
     # ---- The run ----
 
     def step(self):
+        if not self.views:
+            for table in self.tables:
+                table.touches, table.images = [], []
         if len(self.tables) < TABLES:
             self.create_table()
             return
         table = self.rng.choice(self.tables)
         operation, = self.rng.choices(
             [self.put, self.update, self.delete, self.batch_write, self.get, self.batch_get, self.query, self.scan,
-             self.counts, self.listings, self.alter_table, self.delete_table],
-            [30, 30, 12, 2, 8, 3, 20, 8, 2, 8 if self.mountpoint else 0, 0.3, 0.05])
+             self.counts, self.listings, self.alter_table, self.delete_table, self.some_view],
+            [30, 30, 12, 2, 8, 3, 20, 8, 2, 8 if self.mountpoint else 0, 0.3, 0.05, 0 if self.mountpoint else 60])
         operation(table)
         if self.rng.random() < 0.0005:
-            self.rng.choice([self.engine.crash, self.engine.restart])()
+            self.crash(self.rng.choice([self.engine.crash, self.engine.restart]))
 
 
 def request_key(table, request):
@@ -566,7 +658,7 @@ def main():
     store = tempfile.mkdtemp(prefix="dynamount-model-")
     engine = Mount(options.mount) if options.mount else Pipe(options.pipe, store)
     try:
-        run(World(engine, options.seed, options.mount), options.operations)
+        run(World(engine, random.Random(options.seed), options.mount), options.operations)
         engine.stop()
     except Exception:
         traceback.print_exc()
