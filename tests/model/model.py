@@ -74,7 +74,8 @@ class Table:
         return self.peek(key)
 
     def read(self, kind, subject, shown=None):
-        """`subject`: a key, or for "range" whether an item is in it and what is shown of it."""
+        """`subject`: a key, or for "range" and "page" whether an item is in it and what is shown of it,
+        of each or of all."""
         if self.log:
             self.log(kind, subject, shown)
 
@@ -501,6 +502,21 @@ class World:
         plain = [name for name in ATTRIBUTES if name not in hash_ + range_]
         self.read(table, "Query", request, say, index, has, range_, plain)
 
+    def first_page(self, table):
+        """So much of a partition as one page has, and no more."""
+        if not table.range or not table.items:
+            return
+        (hash_,), (range_,), limit = table.hash, table.range, self.rng.choice([1, 2, 3])
+        value, forward = self.rng.choice(list(table.items.values()))[hash_], self.rng.random() < 0.5
+        say = Placeholders(self.rng)
+        request = {"TableName": table.name, "Limit": limit, "ScanIndexForward": forward,
+                   "KeyConditionExpression": "%s = %s" % (say.path((hash_,)), say.value(value))}
+        has = lambda item: item is not None and item[hash_] == value
+        page = lambda items: sorted(items, key=lambda item: order(item[range_]), reverse=not forward)[:limit]
+        table.read("page", has, page)
+        response = self.call("Query", say.into(request))
+        same("the first page", page(filter(has, table.items.values())), list(map(item_from_json, response["Items"])))
+
     def sort_condition(self, table, name, value, say):
         kind = self.rng.choice(["<", "<=", ">", ">=", "BETWEEN", "begins_with"])
         key, said = order(value), say.path((name,))
@@ -553,7 +569,8 @@ class World:
             return
         view = self.rng.choice(self.views)
         inside = view.world
-        operations = {inside.get: 10, inside.batch_get: 3, inside.query: 10, inside.scan: 3, inside.counts: 1}
+        operations = {inside.get: 10, inside.batch_get: 3, inside.query: 10, inside.scan: 3, inside.counts: 1,
+                      inside.first_page: 10}
         if view.kind == "transaction" and view.changed() < CHANGES:
             operations.update({inside.put: 20, inside.update: 20, inside.delete: 10, inside.batch_write: 1})
         if view.steps < STEPS and self.rng.random() < 0.8:

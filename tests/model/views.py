@@ -64,6 +64,9 @@ class View:
         if kind == "range":
             differs = seen(was, subject, shown) != seen(now, subject, shown)
             touched = any(map(subject, now.images[2 * since:]))
+        elif kind == "page":
+            differs = shown(filter(subject, was.items.values())) != shown(filter(subject, now.items.values()))
+            touched = any(map(subject, now.images[2 * since:]))
         else:
             differs = was.items.get(subject) != now.items.get(subject)
             touched = subject in now.touches[since:]
