@@ -385,6 +385,69 @@ class World:
         for key, item in changes:
             table.drop(key) if item is None else table.set(item)
 
+    # ---- Transactions of the API ----
+
+    def some_action(self, table):
+        """A request that is not refused for what it is, the item's key and what it becomes, and the condition."""
+        say, item = Placeholders(self.rng), self.item(table)
+        key, old = table.key(item), table.peek(table.key(item))
+        kind = self.rng.choice(["Put", "Update", "Delete", "ConditionCheck"])
+        request, new = {"TableName": table.name, "Key": item_to_json(key)}, old
+        holds = self.some_condition(table, say, request)
+        if kind == "Put":
+            request["Item"], new = item_to_json(item), item
+            del request["Key"]
+        elif kind == "Update":
+            names = [name for name in ATTRIBUTES if name not in key]
+            text, apply, creates = Updates(self.rng, say, names, table.index_names(), self.operand(table)).make()
+            request["UpdateExpression"] = text
+            try:
+                new = apply(dict(old) if old else dict(key)) if old or creates else None
+            except Refused:
+                return None
+        elif kind == "Delete":
+            new = None
+        elif "ConditionExpression" not in request:
+            return None
+        if kind != "ConditionCheck" and new is not None and not table.fits(new):
+            return None
+        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        return table, key, old, new, holds(old), {kind: say.into(request)}
+
+    def transact_write(self, _):
+        """All or nothing: every condition that does not hold is told, and what is there."""
+        actions, taken = [], set()
+        for _ in range(self.rng.randrange(1, 7)):
+            action = self.some_action(self.rng.choice(self.tables))
+            if action and (action[0], frozen(action[1])) not in taken:
+                taken.add((action[0], frozen(action[1])))
+                actions.append(action)
+        if not actions:
+            return
+        request = {"TransactItems": [action[-1] for action in actions]}
+        if all(holds for *_, holds, _ in actions):
+            self.call("TransactWriteItems", request)
+            for table, key, _, new, _, action in actions:
+                if "ConditionCheck" not in action:
+                    table.drop(key) if new is None else table.set(new)
+            return
+        failure = self.refused("TransactionCanceledException", "TransactWriteItems", request)
+        reasons = [(reason["Code"], item_from_json(reason["Item"]) if "Item" in reason else None)
+                   for reason in failure.body["CancellationReasons"]]
+        same("the reasons", [("None", None) if holds else ("ConditionalCheckFailed", old)
+                             for _, _, old, _, holds, _ in actions], reasons)
+
+    def transact_get(self, _):
+        asked = {}
+        for _ in range(self.rng.randrange(1, 7)):
+            table = self.rng.choice(self.tables)
+            key = self.some_key(table)
+            asked[table.name, frozen(key)] = table, key
+        response = self.call("TransactGetItems", {"TransactItems": [
+            {"Get": {"TableName": table.name, "Key": item_to_json(key)}} for table, key in asked.values()]})
+        same("TransactGetItems", [table.get(key) for table, key in asked.values()],
+             [item_from_json(one["Item"]) if "Item" in one else None for one in response["Responses"]])
+
     # ---- Reads ----
 
     def get(self, table):
@@ -570,7 +633,7 @@ class World:
         view = self.rng.choice(self.views)
         inside = view.world
         operations = {inside.get: 10, inside.batch_get: 3, inside.query: 10, inside.scan: 3, inside.counts: 1,
-                      inside.first_page: 10}
+                      inside.first_page: 10, inside.transact_get: 2}
         if view.kind == "transaction" and view.changed() < CHANGES:
             operations.update({inside.put: 20, inside.update: 20, inside.delete: 10, inside.batch_write: 1})
         if view.steps < STEPS and self.rng.random() < 0.8:
@@ -620,8 +683,10 @@ class World:
         table = self.rng.choice(self.tables)
         operation, = self.rng.choices(
             [self.put, self.update, self.delete, self.batch_write, self.get, self.batch_get, self.query, self.scan,
-             self.counts, self.listings, self.alter_table, self.delete_table, self.some_view],
-            [30, 30, 12, 2, 8, 3, 20, 8, 2, 8 if self.mountpoint else 0, 0.3, 0.05, 0 if self.mountpoint else 60])
+             self.counts, self.listings, self.alter_table, self.delete_table, self.some_view,
+             self.transact_write, self.transact_get],
+            [30, 30, 12, 2, 8, 3, 20, 8, 2, 8 if self.mountpoint else 0, 0.3, 0.05, 0 if self.mountpoint else 60,
+             8, 3])
         operation(table)
         if self.rng.random() < 0.0005:
             self.crash(self.rng.choice([self.engine.crash, self.engine.restart]))
