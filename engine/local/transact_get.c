@@ -2,6 +2,7 @@
  * TransactGetItems: items of any tables as of one moment, by position.
  */
 #include "engine/local/consumed.h"
+#include "engine/local/expiry.h"
 #include "engine/local/item.h"
 #include "engine/local/reads.h"
 
@@ -144,8 +145,8 @@ static enum ddb_code read_one(
 {
 	struct part *part = &reading->parts[reading->positions[position]];
 	struct local_found found;
-	enum ddb_code code =
-		local_item_find(view, reading->arena, &reading->keys[position], true, &found, err);
+	enum ddb_code code = local_item_find_shown(reading->engine, view, part->table, reading->arena,
+		&reading->keys[position], true, &found, err);
 	if (code)
 		return code;
 	size_t size = found.found ? found.meta.size : 0;

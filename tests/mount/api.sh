@@ -93,6 +93,43 @@ call BatchWriteItem '{"RequestItems":{"Tab":[{"PutRequest":{"Item":{"p":{"S":"b"
 same 'a batch' 'two.json x.json' "$(echo $(ls "$mnt/Tab/b"))"
 refused 'deleted' cat "$mnt/Tab/a/one.json"
 check 'its partition lingers' test -d "$mnt/Tab/a"
+call PutItem "$(item Tab b kept 22)" >/dev/null
+# A transaction: all of it is seen at once, and nothing of one that was cancelled
+puts() { printf '{"Put":%s}' "$(item "$@")"; }
+call TransactWriteItems "{\"TransactItems\":[$(puts Tab t one 1),$(puts Tab t two 2)]}" >/dev/null
+same 'by a transaction' '1 2' "$(echo $(jq .v "$mnt/Tab/t/one.json" "$mnt/Tab/t/two.json"))"
+cat "$mnt/Tab/t/one.json" "$mnt/Tab/t/two.json" >/dev/null
+same 'no third' '' "$(cat "$mnt/Tab/t/three.json" 2>/dev/null)"
+change='{"Update":{"TableName":"Tab","Key":{"p":{"S":"t"},"s":{"S":"two"}},"UpdateExpression":"ADD v :v",
+  "ExpressionAttributeValues":{":v":{"N":"20000"}}}}'
+token='"ClientRequestToken":"once","ReturnConsumedCapacity":"TOTAL"'
+request="{$token,\"TransactItems\":[$(puts Tab t one 11),$change,$(puts Tab t three 3),{\"Delete\":$(key Tab u none)}]}"
+call TransactWriteItems "$request" >/dev/null
+same 'the new texts' '11 20002 3' "$(echo $(jq .v "$mnt"/Tab/t/{one,two,three}.json))"
+same 'the new sizes' "$(cat "$mnt"/Tab/t/*.json | wc -c)" "$(stat -c %s "$mnt"/Tab/t/*.json | awk '{ n += $1 } END { print n }')"
+check 'deleting nothing makes no partition here' test ! -e "$mnt/Tab/u"
+echo '{"v":5}' >"$mnt/Tab/t/one.json"
+same 'the same again is read' 'ReadCapacityUnits' \
+  "$(call TransactWriteItems "$request" | jq -r '.ConsumedCapacity[0] | keys[] | select(test("Read"))')"
+same 'and does nothing' '5 20002' "$(echo $(jq .v "$mnt"/Tab/t/{one,two}.json))"
+same 'cancelled' 'None ConditionalCheckFailed' "$(echo $(call TransactWriteItems "{\"TransactItems\":[
+  $(puts Tab t one 6),{\"ConditionCheck\":{\"TableName\":\"Tab\",\"Key\":{\"p\":{\"S\":\"t\"},\"s\":{\"S\":\"nine\"}},
+  \"ConditionExpression\":\"attribute_exists(p)\"}}]}" | jq -r '.CancellationReasons[].Code'))"
+same 'and nothing changed' 5 "$(jq .v "$mnt/Tab/t/one.json")"
+same 'its errno' 'Operation canceled' "$(errno TransactWriteItems "{\"TransactItems\":[{\"ConditionCheck\":{\"TableName\":\"Tab\",
+  \"Key\":{\"p\":{\"S\":\"t\"},\"s\":{\"S\":\"nine\"}},\"ConditionExpression\":\"attribute_exists(p)\"}}]}")"
+same 'another token' 'File exists' "$(errno TransactWriteItems \
+  "{\"ClientRequestToken\":\"once\",\"TransactItems\":[$(puts Tab t one 7)]}")"
+call TransactWriteItems "{\"TransactItems\":[{\"Delete\":$(key Tab t one)},{\"Delete\":$(key Tab t two)},
+  {\"Delete\":$(key Tab t three)}]}" >/dev/null
+refused 'deleted by a transaction' cat "$mnt/Tab/t/one.json"
+check 'that partition lingers, too' test -d "$mnt/Tab/t"
+same 'and is empty' '' "$(ls "$mnt/Tab/t")"
+rmdir "$mnt/Tab/t"
+same 'of one moment' '[{},{"Item":{"v":{"N":"22"}}}]' "$(call TransactGetItems "{\"TransactItems\":[
+  {\"Get\":$(key Tab t one)},{\"Get\":{\"TableName\":\"Tab\",\"Key\":{\"p\":{\"S\":\"b\"},\"s\":{\"S\":\"kept\"}},
+  \"ProjectionExpression\":\"v\"}}]}" | jq -c .Responses)"
+call DeleteItem "$(key Tab b kept)" >/dev/null
 call DeleteItem "$(key Tab b two)" >/dev/null
 same 'deleted, too' 'x.json' "$(ls "$mnt/Tab/b")"
 call DeleteItem "$(key Tab nobody two)" >/dev/null
