@@ -87,7 +87,7 @@ static void keep_reasons(
 		ddb_buffer_done(&text);
 	else
 		map_reasons_set(view->map, &text);
-	map_tell_path(view->map, ".reasons.json", UINT64_MAX, NULL);
+	map_tell_path(view->map, ".reasons.json", MAP_VERSION_SCRATCH, NULL);
 }
 
 /* ---- What the others see ---- */
@@ -167,7 +167,7 @@ static enum ddb_code commit(struct map_view *view, const char *token, struct ddb
 {
 	struct map_condition_list conditions;
 	struct ddb_commit request = {.token = token};
-	if (view->over)
+	if (__atomic_load_n(&view->over, __ATOMIC_ACQUIRE))
 		return ddb_fail(err, DDB_VIEW_ENDED, "The transaction is over");
 	if (map_is_down(view->map))
 		return ddb_fail(err, DDB_TRANSACTION_CANCELED,
@@ -202,7 +202,9 @@ int map_view_commit(
 		map_view_leave(view);
 	}
 	remember_emptied(view);
+	pthread_mutex_lock(&view->gate);
 	pthread_rwlock_wrlock(&view->lock);
+	pthread_mutex_unlock(&view->gate);
 	enum ddb_code code = commit(view, token, &arena, &result, err);
 	pthread_rwlock_unlock(&view->lock);
 	if (!code)
@@ -269,8 +271,9 @@ int map_rename_view(struct map *map, const struct map_caller *caller, const stru
 		return refuse(err, EPERM,
 			"A transaction is renamed to be committed, into .txn/committed, and for nothing "
 			"else");
-	if (name[0] == '.')
-		return refuse(err, EINVAL, "The name must not begin with a dot");
+	if (!map_view_is_name(DDB_SNAPSHOT, name))
+		return refuse(
+			err, EINVAL, "A token is UTF-8 without control characters and begins with no dot");
 	MAP_VIEW_AUTO struct map_view *view =
 		map_view_find(map, DDB_TRANSACTION, from->name, strlen(from->name));
 	if (!view)

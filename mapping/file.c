@@ -305,6 +305,7 @@ int map_tree_reopen(struct map *map, const struct map_caller *caller, const char
 static int enter(const struct map_file *file, const struct map_caller *caller, const char *operation)
 {
 	struct ddb_error err;
+	map_view_give_way(file->map->view);
 	int number = map_view_enter(file->map->view);
 
 	if (!number)

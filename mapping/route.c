@@ -78,7 +78,8 @@ static int find(struct map *map, const struct map_caller *caller, const char *pa
 		return number;
 	if (map_view_enter(view))
 		return refuse_ended(map, view, caller, path, operation);
-	*ret = (struct route){.map = view->map, .path = rest + (*rest == '/'), .view = map_view_ref(view)};
+	*ret = (struct route){.map = view->map, .path = rest + (*rest == '/'), .view = view};
+	view = NULL;
 	return 0;
 }
 

@@ -57,6 +57,7 @@ static void view_free(struct map_view *view)
 	if (view->engine)
 		view->engine->ops->close(view->engine);
 	map_transaction_free(view->transaction);
+	pthread_mutex_destroy(&view->gate);
 	pthread_rwlock_destroy(&view->lock);
 	free(view->path);
 	free(view);
@@ -76,6 +77,11 @@ static struct map_view *view_new(
 		return NULL;
 	*view = (struct map_view){.outer = map, .kind = kind, .uid = caller->uid, .references = 1};
 	if (pthread_rwlock_init(&view->lock, NULL)) {
+		free(view);
+		return NULL;
+	}
+	if (pthread_mutex_init(&view->gate, NULL)) {
+		pthread_rwlock_destroy(&view->lock);
 		free(view);
 		return NULL;
 	}
@@ -154,7 +160,7 @@ static int enter_name(struct map_views *views, struct map_view *view, struct ddb
 	return 0;
 }
 
-static bool is_name(enum ddb_view_kind kind, const char *name)
+bool map_view_is_name(enum ddb_view_kind kind, const char *name)
 {
 	size_t length = strlen(name);
 	bool printable = true;
@@ -176,7 +182,7 @@ int map_view_begin(struct map *map, const struct map_caller *caller, enum ddb_vi
 	const char *name, struct ddb_error *err)
 {
 	struct map_views *views = map->views;
-	if (!is_name(kind, name)) {
+	if (!map_view_is_name(kind, name)) {
 		ddb_fail(err, DDB_VALIDATION,
 			"A transaction's or snapshot's name is UTF-8 without control characters and begins "
 			"with no dot");
@@ -316,6 +322,14 @@ void map_view_leave(struct map_view *view)
 		return;
 	__atomic_store_n(&view->used_ns, map_now_ns(), __ATOMIC_RELAXED);
 	pthread_rwlock_unlock(&view->lock);
+}
+
+void map_view_give_way(struct map_view *view)
+{
+	if (!view)
+		return;
+	pthread_mutex_lock(&view->gate);
+	pthread_mutex_unlock(&view->gate);
 }
 
 void map_view_remove(struct map_view *view, const char *why)

@@ -30,11 +30,12 @@ struct map_view {
 	struct map_transaction *transaction; /* NULL: a snapshot */
 
 	int64_t used_ns; /* atomic */
-	bool over;  /* committed or aborted: nothing more is done in it; set with the lock, read atomically */
+	bool over;  /* atomic: committed or aborted, nothing more is done in it */
 	bool ended; /* atomic: the engine let it go, and those who knew something of it are told */
 	/* Held for reading by whoever does something in it, for writing by its commit. Readers come first:
 	 * one may have the front end's locks, for which another one waits. */
 	pthread_rwlock_t lock;
+	pthread_mutex_t gate; /* held by a commit that waits for the others to leave */
 
 	/* Under the registry's lock. */
 	unsigned references;
@@ -49,6 +50,8 @@ void map_views_free(struct map_views *views);
 
 /* ".txn" or ".snapshot". */
 const char *map_view_directory(enum ddb_view_kind kind);
+/* What can be the name of one. */
+bool map_view_is_name(enum ddb_view_kind kind, const char *name);
 /* Begins one: EEXIST; EINVAL for what is no name; EDQUOT. */
 int map_view_begin(struct map *map, const struct map_caller *caller, enum ddb_view_kind kind,
 	const char *name, struct ddb_error *err);
@@ -67,6 +70,9 @@ static inline void map_view_unrefp(struct map_view **view)
 /* Around all that is done in a view. ESTALE: it is over or has ended, and map_view_leave must not follow. */
 DDB_MUST_CHECK int map_view_enter(struct map_view *view);
 void map_view_leave(struct map_view *view);
+/* Before what is done with an open file, without locks: a commit that waits goes first, or writers who come one after
+ * the other would keep it waiting for ever. */
+void map_view_give_way(struct map_view *view);
 /* What belongs to the one who began it is nobody else's but root's. */
 bool map_view_admits(const struct map_view *view, const struct map_caller *caller);
 /* Takes the name away and lets go of what is staged; the name's removal is told. */
