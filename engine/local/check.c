@@ -634,6 +634,8 @@ static enum ddb_code check_all(struct check *check, struct ddb_error *err)
 		code = check_tables(check, err);
 	if (!code)
 		code = check_streams(check, err);
+	if (!code && check->options->repair)
+		code = load_catalog(check, true, err); /* without the streams whose notes are gone */
 	if (!code)
 		code = check_orphans(check, err);
 	if (!code)

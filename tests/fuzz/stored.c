@@ -1,9 +1,11 @@
 /*
  * What stands in a store beside records: heads of items, tables, partition headers, keys, seals. The first
- * byte says what the rest is taken for, the second where it is cut into head and body.
+ * byte says what the rest is taken for (from 0x80 on: what a stream keeps), the second where it is cut into
+ * head and body.
  */
 #include "engine/local/item.h"
 #include "engine/local/partition.h"
+#include "engine/local/stream.h"
 #include "engine/store/seal.h"
 #include "tests/fuzz/fuzz.h"
 #include <stdlib.h>
@@ -76,6 +78,45 @@ static void check_values(const struct store_value *value)
 	}
 }
 
+static void check_note(const struct store_value *value)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	struct local_stream_note note;
+	struct ddb_error err;
+	ddb_arena_init(&arena, MEMORY);
+	enum ddb_code code = local_stream_note_decode(&arena, 7, value, &note, &err);
+	if (code) {
+		FUZZ_CHECK(code == DDB_DAMAGED);
+		fuzz_check_error(code, &err);
+		return;
+	}
+	FUZZ_CHECK(note.space == 7 && strlen(note.table) > 0 && strlen(note.table) < 256);
+	FUZZ_CHECK(note.view > DDB_STREAM_NONE && note.view <= DDB_STREAM_BOTH);
+	FUZZ_CHECK(note.hash.type && strlen(note.hash.name) == note.hash.name_length);
+	FUZZ_CHECK((note.range.type != 0) == (note.range.name_length > 0));
+	FUZZ_CHECK((note.until_ns != 0) == (note.last != 0));
+}
+
+static void check_stream_record(const struct store_value *value)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	struct ddb_stream_record record;
+	struct local_stream_head head;
+	struct ddb_error err;
+	ddb_arena_init(&arena, MEMORY);
+	enum ddb_code code = local_stream_record_decode(&arena, value, &record, &err);
+	if (code) {
+		FUZZ_CHECK(code == DDB_DAMAGED);
+		fuzz_check_error(code, &err);
+		return;
+	}
+	FUZZ_CHECK(!local_stream_head_decode(value, &head, &err));
+	FUZZ_CHECK(head.event == record.event && head.time_ns == record.time_ns && head.size == record.size);
+	FUZZ_CHECK(record.event <= DDB_EVENT_REMOVE && record.key.type == DDB_M);
+	FUZZ_CHECK(!record.has_old || record.old_image.type == DDB_M);
+	FUZZ_CHECK(!record.has_new || record.new_image.type == DDB_M);
+}
+
 /* Nothing that was not sealed here opens, and what was opens again, but not with a byte changed. */
 static void check_seal(const struct store_value *value, const uint8_t *bytes, size_t size)
 {
@@ -125,7 +166,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	uint8_t *head = fuzz_copy(rest, cut), *body = fuzz_copy(rest + cut, size - cut);
 	const struct store_value value = {
 		.head = head, .head_length = cut, .body = body, .body_length = size - cut};
-	switch (bytes[0] % 4) {
+	switch (bytes[0] & 0x80 ? 4 + bytes[0] % 2 : bytes[0] % 4) {
+	case 4:
+		check_note(&value);
+		break;
+	case 5:
+		check_stream_record(&value);
+		break;
 	case 0:
 		check_head(rest, size);
 		break;

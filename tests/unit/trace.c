@@ -315,6 +315,32 @@ static enum ddb_code fake_scratch_list(struct ddb_engine *e, struct ddb_arena *a
 	return code;
 }
 
+static enum ddb_code fake_list_streams(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_list_streams *r, struct ddb_streams *ret, struct ddb_error *err)
+{
+	(void)arena;
+	enum ddb_code code = answer(e, "list_streams", r, ret, err);
+	if (!code)
+		*ret = (struct ddb_streams){.count = 2, .more = true};
+	return code;
+}
+
+static enum ddb_code fake_read_stream(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_read_stream *r, struct ddb_stream_page *ret, struct ddb_error *err)
+{
+	(void)arena;
+	enum ddb_code code = answer(e, "read_stream", r, ret, err);
+	if (!code)
+		*ret = (struct ddb_stream_page){.count = 3};
+	return code;
+}
+
+static void fake_watch_streams(struct ddb_engine *e, void (*stirred)(void *context), void *context)
+{
+	(void)answer(e, "watch_streams", context, NULL, NULL);
+	stirred(context);
+}
+
 static enum ddb_code fake_sync(struct ddb_engine *e, struct ddb_error *err)
 {
 	return answer(e, "sync", NULL, NULL, err);
@@ -362,6 +388,9 @@ static const struct ddb_engine_ops fake_ops = {
 	.scratch_remove = fake_scratch_remove,
 	.scratch_rename = fake_scratch_rename,
 	.scratch_list = fake_scratch_list,
+	.list_streams = fake_list_streams,
+	.read_stream = fake_read_stream,
+	.watch_streams = fake_watch_streams,
 	.sync = fake_sync,
 	.status = fake_status,
 };
@@ -669,6 +698,40 @@ static void test_indexes(void **state)
 	       "{\"operation\":\"FindAlias\"," OF_INDEX ",\"result\":\"ok\"}\n");
 }
 
+static void was_stirred(void *context)
+{
+	++*(unsigned *)context;
+}
+
+static void test_streams(void **state)
+{
+	(void)state;
+	unsigned count = 0;
+	const struct ddb_list_streams all = {.limit = 2}, list = {.table = "T"};
+	const struct ddb_read_stream read = {.table = "T", .after = 77};
+	struct ddb_streams streams;
+	struct ddb_stream_page page;
+	assert_int_equal(CALL(list_streams, NULL, &all, &streams, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.asked, &all);
+	assert_int_equal(CALL(list_streams, NULL, &list, &streams, &traced.err), DDB_OK);
+	assert_int_equal(CALL(read_stream, NULL, &read, &page, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.asked, &read);
+	assert_ptr_equal(fake.ret, &page);
+	fake.answer = DDB_TRIMMED_DATA;
+	assert_int_equal(CALL(read_stream, NULL, &read, &page, &traced.err), DDB_TRIMMED_DATA);
+	fake.answer = DDB_OK;
+	CALL(watch_streams, was_stirred, &count);
+	assert_int_equal(count, 1);
+	expect("{\"operation\":\"ListStreams\",\"result\":\"ok\",\"returned\":2,\"more\":true}\n"
+	       "{\"operation\":\"ListStreams\",\"table\":\"T\",\"result\":\"ok\",\"returned\":2,\"more\":"
+	       "true}\n"
+	       "{\"operation\":\"GetRecords\",\"table\":\"T\",\"offset\":77,\"result\":\"ok\",\"returned\":3,"
+	       "\"more\":false}\n"
+	       "{\"operation\":\"GetRecords\",\"table\":\"T\",\"offset\":77,\"result\":"
+	       "\"TrimmedDataAccessException\"}\n"
+	       "{\"operation\":\"WatchStreams\",\"result\":\"ok\"}\n");
+}
+
 static void test_batches(void **state)
 {
 	(void)state;
@@ -890,6 +953,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_terms, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_indexes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batches, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_streams, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tables, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_scratch, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_status, set_up, tear_down),
