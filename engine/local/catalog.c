@@ -56,9 +56,16 @@ struct local_table *local_table_next(const struct local_table *table, struct ddb
 	return next;
 }
 
+bool local_table_lacks_stream(const struct local_table *table)
+{
+	const struct ddb_table *shown = table->table;
+	return table->stream.space == 0 && shown->provisional == DDB_DEFINED &&
+	       shown->definition->stream != DDB_STREAM_NONE;
+}
+
 bool local_table_pending(const struct local_table *table)
 {
-	bool pending = table->unfiled || table->expiry_unfiled;
+	bool pending = table->unfiled || table->expiry_unfiled || local_table_lacks_stream(table);
 	for (unsigned i = 0; i < local_index_count(table); i++)
 		pending |= table->indexes[i].state == DDB_INDEX_CREATING;
 	return pending;

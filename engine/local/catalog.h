@@ -59,6 +59,8 @@ static inline void local_table_unrefp(struct local_table **table)
 /* What the table becomes as `shown` (taken): the same place and indexes, a generation later. NULL: no memory.
  */
 struct local_table *local_table_next(const struct local_table *table, struct ddb_table *shown);
+/* Whether it should have a stream, and has none: so an older version of this program left it. */
+bool local_table_lacks_stream(const struct local_table *table);
 /* Whether something of the table is still being made, by the filler (index_fill.h). */
 bool local_table_pending(const struct local_table *table);
 
@@ -158,7 +160,8 @@ DDB_MUST_CHECK enum ddb_code local_take_id(struct local_totals *totals, uint32_t
 DDB_MUST_CHECK enum ddb_code local_table_guarded(const struct ddb_table *table, struct ddb_error *err);
 enum ddb_code local_table_has_items(struct ddb_error *err, const char *name);
 struct local_job;
-/* Takes the table, which need not be the job's, away; *ret_rest tells whether records are left to be purged. */
+/* Takes the table, which need not be the job's, away; *ret_rest tells whether records are left to be purged.
+ */
 DDB_MUST_CHECK enum ddb_code local_table_drop(
 	struct local_job *job, const struct local_table *table, bool *ret_rest, struct ddb_error *err);
 

@@ -2,6 +2,7 @@
 
 #include "engine/local/expiry.h"
 #include "engine/local/partition.h"
+#include "engine/local/stream.h"
 #include <string.h>
 
 enum {
@@ -91,6 +92,7 @@ enum ddb_code local_fill_collected(struct store_txn *txn, const struct local_tab
 
 /* What is being made. */
 enum fill_kind {
+	FILL_STREAM, /* nothing but that there is one */
 	FILL_BESIDE, /* what stands beside items */
 	FILL_EXPIRIES,
 	FILL_INDEX,
@@ -137,6 +139,8 @@ static enum ddb_code make(struct fill *fill, const struct local_key *key, const 
 	const struct ddb_meta *meta, struct ddb_error *err)
 {
 	switch (fill->kind) {
+	case FILL_STREAM:
+		return DDB_OK;
 	case FILL_BESIDE:
 		return make_beside(fill, key, meta, err);
 	case FILL_EXPIRIES:
@@ -226,17 +230,20 @@ static enum ddb_code redefine(struct local_job *job,
 	return code ? code : local_catalog_write(job->txn, draft, err);
 }
 
-/* An index, or TTL, that an older version of this program knew by its definition alone. */
+/* An index, TTL, or a stream that an older version of this program knew by its definition alone. */
 static enum ddb_code settle_space(struct fill *fill, struct local_table *draft, struct ddb_error *err)
 {
+	struct local_job *job = fill->job;
 	struct local_totals totals;
-	enum ddb_code code = local_totals_read(fill->job->txn, &totals, err);
+	if (fill->kind == FILL_STREAM)
+		return local_stream_redefine(job->engine, job->txn, NULL, draft, err);
+	enum ddb_code code = local_totals_read(job->txn, &totals, err);
 	if (!code)
 		code = local_take_id(&totals,
 			fill->kind == FILL_EXPIRIES ? &draft->expiry_space
 						    : &draft->indexes[fill->position].space,
 			err);
-	return code ? code : local_totals_write(fill->job->txn, &totals, err);
+	return code ? code : local_totals_write(job->txn, &totals, err);
 }
 
 static enum ddb_code settle_end(struct fill *fill, struct local_table *draft, struct ddb_error *err)
@@ -255,6 +262,10 @@ static enum ddb_code settle_end(struct fill *fill, struct local_table *draft, st
 /* What is to be made next; there is something. */
 static void choose(const struct local_table *table, struct fill *ret)
 {
+	if (local_table_lacks_stream(table)) {
+		ret->kind = FILL_STREAM;
+		return;
+	}
 	ret->kind = table->unfiled ? FILL_BESIDE : table->expiry_unfiled ? FILL_EXPIRIES : FILL_INDEX;
 	ret->space = table->unfiled ? table->space : table->expiry_space;
 	if (ret->kind != FILL_INDEX)
@@ -299,6 +310,8 @@ enum ddb_code local_fill_step(
 	if (!code && step.redefined) {
 		local_table_forget(engine, table->table->name);
 		local_sweeper_wake(engine);
+		if (local_table_lacks_stream(table))
+			local_streams_wake(engine);
 	}
 	return code;
 }

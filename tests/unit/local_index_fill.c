@@ -364,8 +364,8 @@ static void remove_kind(struct fixture *f, struct store_txn *txn, enum local_kin
 static enum ddb_code age_job(struct store_txn *txn, void *context, struct ddb_error *err)
 {
 	enum { OLD_HEAD = 70, SPACE_AT = 6 };
-	static const enum local_kind kinds[] = {
-		LOCAL_ENTRY, LOCAL_ENTRY_ALIAS, LOCAL_COLLECTION, LOCAL_PROGRESS};
+	static const enum local_kind kinds[] = {LOCAL_ENTRY, LOCAL_ENTRY_ALIAS, LOCAL_COLLECTION,
+		LOCAL_PROGRESS, LOCAL_STREAM, LOCAL_STREAM_RECORD};
 	struct fixture *f = context;
 	struct store_value value;
 	struct local_counters counters;
@@ -381,7 +381,7 @@ static enum ddb_code age_job(struct store_txn *txn, void *context, struct ddb_er
 	assert_ok(f, local_counters_read(txn, space, &counters, &found, err));
 	memset(counters.indexes, 0, sizeof counters.indexes);
 	assert_ok(f, local_counters_write(txn, space, &counters, err));
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		remove_kind(f, txn, kinds[i], 0);
 	remove_kind(f, txn, LOCAL_ALIAS, space);
 	return DDB_OK;
@@ -417,6 +417,32 @@ static void an_older_store_gets_its_entries(void **state)
 	assert_true(records_of(f, LOCAL_COLLECTION) > 0 && records_of(f, LOCAL_ENTRY_ALIAS) > 0);
 }
 
+static const char with_stream[] =
+	"{\"AttributeDefinitions\":[{\"AttributeName\":\"pk\",\"AttributeType\":\"S\"}],"
+	"\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}],\"BillingMode\":\"PAY_PER_REQUEST\","
+	"\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"KEYS_ONLY\"}}";
+
+static void an_older_store_gets_its_streams(void **state)
+{
+	F;
+	struct ddb_streams streams = {.count = 0};
+	const struct ddb_list_streams list = {.table = "Fill"};
+	struct ddb_stream_page page;
+	const struct ddb_read_stream read = {.table = "Fill"};
+	create_from(f, with_stream);
+	put(f, "Fill", MAP("pk=S:unseen"));
+	age(f);
+	engine_open_with(f, (struct ddb_local_options){.read_only = true});
+	assert_code(f, OP(f->engine, read_stream, &f->arena, &read, &page, &f->err), DDB_RESOURCE_NOT_FOUND);
+	engine_reopen(f);
+	while (streams.count == 0)
+		assert_ok(f, OP(f->engine, list_streams, &f->arena, &list, &streams, &f->err));
+	put(f, "Fill", MAP("pk=S:seen"));
+	assert_ok(f, OP(f->engine, read_stream, &f->arena, &read, &page, &f->err));
+	assert_int_equal(page.count, 1);
+	assert_string_equal(text_of(&f->arena, &page.records[0].key, "pk"), "seen");
+}
+
 static void an_older_store_is_written_to_meanwhile(void **state)
 {
 	F;
@@ -444,6 +470,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_goes_on_after_a_kill, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(indexes_can_be_dropped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_older_store_gets_its_entries, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_older_store_gets_its_streams, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_older_store_is_written_to_meanwhile, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
