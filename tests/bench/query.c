@@ -54,10 +54,19 @@ static const struct query_case query_cases[] = {
 	{"index query, all items of a kind", 40, run_kind},
 	{"filtered scan of all items", 1, run_scan},
 };
-static const unsigned put_indexes[] = {0, 1, 5};
+static const struct put_case {
+	const char *name;
+	unsigned indexes;
+	bool stream;
+} put_cases[] = {
+	{"put over, 0 indexes", 0, false},
+	{"put over, 1 index", 1, false},
+	{"put over, 5 indexes", 5, false},
+	{"put over, 0 indexes, a stream of both images", 0, true},
+};
 enum {
 	CASES = sizeof query_cases / sizeof *query_cases,
-	PUTS = sizeof put_indexes / sizeof *put_indexes,
+	PUTS = sizeof put_cases / sizeof *put_cases,
 };
 
 static double samples[CASES + PUTS][QUERY_SUBJECTS][ROUNDS_MAX];
@@ -80,16 +89,17 @@ static void must_agree(const char *what, const size_t seen[QUERY_SUBJECTS])
 		}
 }
 
-static void open_all(void *subjects[], const char *directory, unsigned indexes, uint32_t orders)
+static void open_all(void *subjects[], const char *directory, unsigned indexes, bool stream, uint32_t orders)
 {
 	for (unsigned s = 0; s < QUERY_SUBJECTS; s++) {
 		char path[512];
-		snprintf(path, sizeof path, "%.400s/%s-%u", directory, query_rows[s].name, indexes);
+		snprintf(path, sizeof path, "%.400s/%s-%u%s", directory, query_rows[s].name, indexes,
+			stream ? "-stream" : "");
 		if (mkdir(path, 0700)) {
 			perror(path);
 			exit(1);
 		}
-		subjects[s] = query_rows[s].open(path, indexes);
+		subjects[s] = query_rows[s].open(path, indexes, stream);
 		query_rows[s].fill(subjects[s], 0, orders);
 	}
 }
@@ -105,7 +115,7 @@ static void measure_queries(const char *directory, unsigned rounds, unsigned div
 	void *subjects[QUERY_SUBJECTS];
 	uint32_t orders = ALL / divisor;
 
-	open_all(subjects, directory, 1, orders);
+	open_all(subjects, directory, 1, false, orders);
 	for (unsigned round = 0; round < rounds; round++)
 		for (unsigned c = 0; c < CASES; c++) {
 			unsigned operations = (query_cases[c].operations + divisor - 1) / divisor;
@@ -130,7 +140,7 @@ static void measure_puts(const char *directory, unsigned rounds, unsigned diviso
 	char path[300];
 	snprintf(path, sizeof path, "%.250s/puts", directory);
 	(void)mkdir(path, 0700);
-	open_all(subjects, path, put_indexes[which], orders);
+	open_all(subjects, path, put_cases[which].indexes, put_cases[which].stream, orders);
 	for (unsigned round = 0; round < rounds; round++)
 		for (unsigned s = 0; s < QUERY_SUBJECTS; s++) {
 			double start = now();
@@ -170,12 +180,8 @@ static void print(unsigned rounds)
 	printf(" | to LMDB | to SQLite |\n|---|--:|--:|--:|--:|--:|\n");
 	for (unsigned c = 0; c < CASES; c++)
 		print_row(query_cases[c].name, c, rounds);
-	for (unsigned p = 0; p < PUTS; p++) {
-		char name[64];
-		snprintf(name, sizeof name, "put over, %u index%s", put_indexes[p],
-			put_indexes[p] == 1 ? "" : "es");
-		print_row(name, CASES + p, rounds);
-	}
+	for (unsigned p = 0; p < PUTS; p++)
+		print_row(put_cases[p].name, CASES + p, rounds);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)

@@ -28,8 +28,10 @@ enum {
 
 struct raw {
 	MDB_env *env;
-	MDB_dbi items, entries;
+	MDB_dbi items, entries, changes;
 	unsigned indexes;
+	bool stream;
+	uint64_t number; /* of the last change */
 };
 
 static void raw_hash(const char *text, uint8_t ret[RAW_HASH])
@@ -60,18 +62,20 @@ static void raw_entry_key(const struct order *order, unsigned index, uint8_t ret
 	memcpy(ret + 5 + RAW_HASH + 12 + RAW_HASH, order->date, 10);
 }
 
-static void *raw_open(const char *directory, unsigned indexes)
+static void *raw_open(const char *directory, unsigned indexes, bool stream)
 {
 	struct raw *raw = calloc(1, sizeof *raw);
 	MDB_txn *txn;
 
 	must(raw && !mdb_env_create(&raw->env), "mdb_env_create");
 	raw->indexes = indexes;
-	must(!mdb_env_set_mapsize(raw->env, (size_t)MAP_GB << 30) && !mdb_env_set_maxdbs(raw->env, 2) &&
+	raw->stream = stream;
+	must(!mdb_env_set_mapsize(raw->env, (size_t)MAP_GB << 30) && !mdb_env_set_maxdbs(raw->env, 3) &&
 			!mdb_env_open(raw->env, directory, MDB_NOSYNC | MDB_NOMEMINIT, 0600) &&
 			!mdb_txn_begin(raw->env, NULL, 0, &txn) &&
 			!mdb_dbi_open(txn, "items", MDB_CREATE, &raw->items) &&
-			!mdb_dbi_open(txn, "entries", MDB_CREATE, &raw->entries) && !mdb_txn_commit(txn),
+			!mdb_dbi_open(txn, "entries", MDB_CREATE, &raw->entries) &&
+			!mdb_dbi_open(txn, "changes", MDB_CREATE, &raw->changes) && !mdb_txn_commit(txn),
 		"mdb_env_open");
 	return raw;
 }
@@ -91,6 +95,19 @@ static void raw_store(MDB_txn *txn, MDB_dbi dbi, void *key, size_t key_length, v
 	must(!mdb_put(txn, dbi, &at, &data, 0), "mdb_put");
 }
 
+static void raw_tell(struct raw *raw, MDB_txn *txn, const void *old, const void *new_)
+{
+	uint8_t key[8], images[2 * RAW_VALUE];
+	MDB_val at = {sizeof key, key}, data = {sizeof images, images};
+
+	raw->number++;
+	for (unsigned i = 0; i < sizeof key; i++)
+		key[i] = (uint8_t)(raw->number >> 8 * (7 - i));
+	memcpy(images, old, RAW_VALUE);
+	memcpy(images + RAW_VALUE, new_, RAW_VALUE);
+	must(!mdb_put(txn, raw->changes, &at, &data, MDB_APPEND), "mdb_put");
+}
+
 static void raw_write(struct raw *raw, MDB_txn *txn, uint32_t i, uint32_t edition, bool over)
 {
 	uint8_t key[RAW_KEY], entry[RAW_ENTRY_KEY], value[RAW_VALUE];
@@ -103,6 +120,8 @@ static void raw_write(struct raw *raw, MDB_txn *txn, uint32_t i, uint32_t editio
 	if (over) {
 		MDB_val at = {sizeof key, key}, data;
 		must(!mdb_get(txn, raw->items, &at, &data), "mdb_get");
+		if (raw->stream)
+			raw_tell(raw, txn, data.mv_data, value);
 		order_make(&old, i, edition - 1);
 	}
 	raw_store(txn, raw->items, key, sizeof key, value);
@@ -237,7 +256,19 @@ static void sql_do(struct sql *sql, const char *text)
 	must(sqlite3_exec(sql->db, text, NULL, NULL, NULL) == SQLITE_OK, sqlite3_errmsg(sql->db));
 }
 
-static void *sql_open(const char *directory, unsigned indexes)
+/* A change without an old image is one with nulls for it. */
+static const char sql_stream[] =
+	"CREATE TABLE changes (number INTEGER PRIMARY KEY, customer TEXT, date TEXT, kind0 TEXT, kind1 TEXT,"
+	" kind2 TEXT, kind3 TEXT, kind4 TEXT, note TEXT, amount INTEGER, new_customer TEXT, new_date TEXT,"
+	" new_kind0 TEXT, new_kind1 TEXT, new_kind2 TEXT, new_kind3 TEXT, new_kind4 TEXT, new_note TEXT,"
+	" new_amount INTEGER);"
+	"CREATE TRIGGER told BEFORE INSERT ON orders BEGIN INSERT INTO changes SELECT NULL, old.customer,"
+	" old.date, old.kind0, old.kind1, old.kind2, old.kind3, old.kind4, old.note, old.amount, "
+	"NEW.customer,"
+	" NEW.date, NEW.kind0, NEW.kind1, NEW.kind2, NEW.kind3, NEW.kind4, NEW.note, NEW.amount FROM"
+	" (SELECT 1) LEFT JOIN orders AS old ON old.customer = NEW.customer AND old.date = NEW.date; END";
+
+static void *sql_open(const char *directory, unsigned indexes, bool stream)
 {
 	struct sql *sql = calloc(1, sizeof *sql);
 	char text[512];
@@ -252,6 +283,8 @@ static void *sql_open(const char *directory, unsigned indexes)
 		snprintf(text, sizeof text, "CREATE INDEX by_kind%u ON orders (kind%u, date)", k, k);
 		sql_do(sql, text);
 	}
+	if (stream)
+		sql_do(sql, sql_stream);
 	for (unsigned i = 0; i < SQL_STATEMENTS; i++)
 		must(sqlite3_prepare_v2(sql->db, sql_texts[i], -1, &sql->statements[i], NULL) == SQLITE_OK,
 			sqlite3_errmsg(sql->db));
@@ -377,7 +410,7 @@ static struct ddb_value prepare(struct prepared *to, uint32_t i, uint32_t editio
 	return (struct ddb_value){.type = DDB_M, .count = COUNT, .attributes = to->attributes};
 }
 
-static void *engine_open(const char *directory, unsigned indexes)
+static void *engine_open(const char *directory, unsigned indexes, bool stream)
 {
 	struct ddb_local_options options = {0};
 	struct ddb_definition *definition = NULL;
@@ -398,7 +431,10 @@ static void *engine_open(const char *directory, unsigned indexes)
 			"\"KeyType\": \"HASH\"}, {\"AttributeName\": \"date\", \"KeyType\": \"RANGE\"}],"
 			"\"Projection\": {\"ProjectionType\": \"ALL\"}}",
 			k ? ", " : ", \"GlobalSecondaryIndexes\": [", k, k);
-	sprintf(at, "%s}", indexes ? "]" : "");
+	sprintf(at, "%s%s}", indexes ? "]" : "",
+		stream ? ", \"StreamSpecification\": {\"StreamEnabled\": true,"
+			 "\"StreamViewType\": \"NEW_AND_OLD_IMAGES\"}"
+		       : "");
 	must(!ddb_local_open(directory, &options, &engine, &err) &&
 			!ddb_definition_read(text, strlen(text), &definition, &err) &&
 			!engine->ops->create_table(engine, "Orders", definition, &err),

@@ -4,11 +4,13 @@
  * failures is none.
  *
  * Order i is number i % ORDERS_EACH of customer i / ORDERS_EACH and has one of KINDS kinds. An index leads
- * from a kind to its orders by date; the other indexes lead from attributes of the same form.
+ * from a kind to its orders by date; the other indexes lead from attributes of the same form. With a stream
+ * each put also keeps, in its transaction, the order as it was and as it is.
  */
 #ifndef QUERY_SUBJECTS_H
 #define QUERY_SUBJECTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +23,7 @@ enum {
 
 struct query_ops {
 	const char *name;
-	void *(*open)(const char *directory, unsigned indexes);
+	void *(*open)(const char *directory, unsigned indexes, bool stream);
 	void (*close)(void *subject);
 	/* Orders from..to, in large transactions. */
 	void (*fill)(void *subject, uint32_t from, uint32_t to);
