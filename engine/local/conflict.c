@@ -217,10 +217,11 @@ static enum ddb_code find_table(
 
 /* ---- Ranges ---- */
 
-/* And in the space that the span begins in. */
+/* And of the table that the span begins in, if it is not one of tables. */
 static bool is_inside(const struct local_span *span, const uint8_t *key, size_t length)
 {
-	if (length < LOCAL_SPACE_BYTES || memcmp(key, span->bytes, LOCAL_SPACE_BYTES) != 0)
+	size_t common = span->bytes[0] == LOCAL_TABLE ? 1 : LOCAL_SPACE_BYTES;
+	if (length < common || memcmp(key, span->bytes, common) != 0)
 		return false;
 	size_t shorter = length < span->to_length ? length : span->to_length;
 	int order = memcmp(key, span->bytes + span->to_at, shorter);
@@ -230,12 +231,25 @@ static bool is_inside(const struct local_span *span, const uint8_t *key, size_t 
 /* Partitions begin with a header, which is no item. */
 static bool is_record(const struct local_table *table, const uint8_t *key, size_t length)
 {
+	if (key[0] == LOCAL_TABLE)
+		return true;
 	if (key[0] == LOCAL_ENTRY)
 		return length > LOCAL_PREFIX_BYTES;
 	return key[0] == LOCAL_ITEM && (length > LOCAL_PREFIX_BYTES || !local_is_composite(table->table));
 }
 
-/* The first item of the range that differs, of those that `txn` has. */
+static enum ddb_code tell_place(struct local_conflicts *conflicts, const struct local_table *table,
+	const struct place *key, struct ddb_error *err)
+{
+	char name[DDB_TABLE_NAME_MAX + 1] = "";
+	if (key->bytes[0] != LOCAL_TABLE)
+		return tell_item(conflicts, table, key, err);
+	size_t length = key->length - 1;
+	memcpy(name, key->bytes + 1, length < DDB_TABLE_NAME_MAX ? length : DDB_TABLE_NAME_MAX);
+	return local_conflict_table(conflicts, name, err);
+}
+
+/* The first item (or table) of the range that differs, of those that `txn` has. */
 static enum ddb_code name_one(struct local_conflicts *conflicts, struct store_txn *txn,
 	const struct local_table *table, const struct local_span *span, bool *ret_named,
 	struct ddb_error *err)
@@ -256,7 +270,7 @@ static enum ddb_code name_one(struct local_conflicts *conflicts, struct store_tx
 			code = same_key(conflicts, &key, &same, err);
 		*ret_named = !code && !same;
 		if (*ret_named)
-			code = tell_item(conflicts, table, &key, err);
+			code = tell_place(conflicts, table, &key, err);
 		else if (!code)
 			code = store_cursor_next(cursor, &found, err);
 	}
@@ -264,32 +278,19 @@ static enum ddb_code name_one(struct local_conflicts *conflicts, struct store_tx
 	return code;
 }
 
-static enum ddb_code tell_catalog(
-	struct local_conflicts *conflicts, const struct local_span *span, struct ddb_error *err)
-{
-	char name[DDB_TABLE_NAME_MAX + 1] = "";
-	size_t length = span->from_length - 1u;
-	memcpy(name, span->bytes + 1, length < DDB_TABLE_NAME_MAX ? length : DDB_TABLE_NAME_MAX);
-	return local_conflict_table(conflicts, name, err);
-}
-
 static enum ddb_code tell_span(
 	struct local_conflicts *conflicts, const struct local_span *span, bool headers, struct ddb_error *err)
 {
 	LOCAL_TABLE_AUTO struct local_table *table = NULL;
-	bool named = false;
-	if (span->bytes[0] == LOCAL_TABLE || span->from_length < LOCAL_SPACE_BYTES)
-		return tell_catalog(conflicts, span, err);
-	enum ddb_code code = find_table(conflicts, (uint32_t)local_read_be(span->bytes + 1, 4), &table, err);
-	if (code)
-		return code;
-	if (!table)
-		return local_conflict_table(conflicts, "", err);
-	if (!headers)
+	bool tables = span->bytes[0] == LOCAL_TABLE, named = false;
+	enum ddb_code code = DDB_OK;
+	if (!tables && span->from_length >= LOCAL_SPACE_BYTES)
+		code = find_table(conflicts, (uint32_t)local_read_be(span->bytes + 1, 4), &table, err);
+	if (!code && (table || tables) && !headers)
 		code = name_one(conflicts, conflicts->txn, table, span, &named, err);
-	if (!code && !named && !headers) /* those that are gone */
+	if (!code && (table || tables) && !headers && !named) /* those that are gone */
 		code = name_one(conflicts, conflicts->moment, table, span, &named, err);
-	return code || named ? code : local_conflict_table(conflicts, table->table->name, err);
+	return code || named ? code : local_conflict_table(conflicts, table ? table->table->name : "", err);
 }
 
 static enum ddb_code compare_span(struct local_conflicts *conflicts, const struct local_span *span,

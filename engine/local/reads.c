@@ -235,7 +235,7 @@ static enum ddb_code add(struct local_engine *engine, const struct local_table *
 	if (!reads)
 		return DDB_OK;
 	pthread_mutex_lock(&reads->lock);
-	enum ddb_code code = add_table(reads, table, err);
+	enum ddb_code code = table ? add_table(reads, table, err) : DDB_OK;
 	if (!code)
 		code = local_span_add(
 			headers ? &reads->headers : &reads->records, from, from_length, to, to_length, err);
@@ -248,6 +248,16 @@ enum ddb_code local_read_table(
 {
 	static const uint8_t nowhere[1];
 	return add(engine, table, false, nowhere, 0, nowhere, 0, err);
+}
+
+enum ddb_code local_read_tables(struct local_engine *engine, const char *after, struct ddb_error *err)
+{
+	static const uint8_t end[1] = {LOCAL_TABLE + 1};
+	uint8_t from[LOCAL_TABLE_KEY_MAX + 1] = {LOCAL_TABLE};
+	size_t length = 1;
+	if (after && local_catalog_key(after, from, &length))
+		from[length++] = 0;
+	return add(engine, NULL, false, from, length, end, sizeof end, err);
 }
 
 enum ddb_code local_read_range(struct local_engine *engine, const struct local_table *table,

@@ -48,6 +48,9 @@ DDB_MUST_CHECK enum ddb_code local_read_key(struct local_engine *engine, const s
 /* Nothing but that there is such a table. */
 DDB_MUST_CHECK enum ddb_code local_read_table(
 	struct local_engine *engine, const struct local_table *table, struct ddb_error *err);
+/* Which tables there are behind `after` (or NULL: all), and what they are. */
+DDB_MUST_CHECK enum ddb_code local_read_tables(
+	struct local_engine *engine, const char *after, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code local_read_range(struct local_engine *engine, const struct local_table *table,
 	const uint8_t *from, size_t from_length, const uint8_t *to, size_t to_length, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code local_read_headers(struct local_engine *engine, const struct local_table *table,

@@ -128,6 +128,13 @@ static enum ddb_code list_partitions(struct ddb_engine *e, struct ddb_arena *are
 	return code ? code : local_list_partitions(e, arena, request, ret, err);
 }
 
+static enum ddb_code list_tables(struct ddb_engine *e, struct ddb_arena *arena, const char *after,
+	uint32_t limit, struct ddb_table_names *ret, struct ddb_error *err)
+{
+	enum ddb_code code = local_read_tables(local_of(e), after, err);
+	return code ? code : local_list_tables(e, arena, after, limit, ret, err);
+}
+
 /* What is staged shows in no stream, and nothing expires. */
 static void watch_streams(struct ddb_engine *e, void (*stirred)(void *context), void *context)
 {
@@ -233,7 +240,7 @@ static const struct ddb_engine_ops view_ops = {
 	.update_table = update_table,
 	.delete_table = delete_table,
 	.rename_table = rename_table,
-	.list_tables = local_list_tables,
+	.list_tables = list_tables,
 	.settle_table = settle_table,
 	.define_table = define_table,
 	.put_item = local_put_item,

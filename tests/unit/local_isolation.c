@@ -537,6 +537,29 @@ static void definition_changed(void **state)
 	end(view);
 }
 
+static void phantom_among_tables(void **state)
+{
+	F;
+	struct ddb_table_names names;
+	struct ddb_engine *view = begin(f), *part = begin(f);
+	IN(view, assert_ok(f, OP(view, list_tables, &f->arena, NULL, 100, &names, &f->err)));
+	assert_int_equal(names.count, 2);
+	IN(part, assert_ok(f, OP(part, list_tables, &f->arena, "Acc", 100, &names, &f->err)));
+	assert_int_equal(names.count, 1);
+	put(f, "Acc", ITEM("new", "1"));
+	commit(f, view);
+	create(f, "Aaa", "id:S");
+	struct ddb_commit_result result = conflict(f, view);
+	assert_reason(f, &result, "Aaa", NULL, NULL);
+	commit(f, part);
+	assert_ok(f, OP(f->engine, delete_table, "Aaa", false, &f->err));
+	assert_ok(f, OP(f->engine, delete_table, "Log", false, &f->err));
+	result = conflict(f, part);
+	assert_reason(f, &result, "Log", NULL, NULL);
+	end(view);
+	end(part);
+}
+
 static void no_key_yet(void **state)
 {
 	F;
@@ -580,6 +603,7 @@ int main(void)
 		TEST(table_gone),
 		TEST(table_renamed),
 		TEST(definition_changed),
+		TEST(phantom_among_tables),
 		TEST(no_key_yet),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
