@@ -341,6 +341,47 @@ static void fake_watch_streams(struct ddb_engine *e, void (*stirred)(void *conte
 	stirred(context);
 }
 
+static enum ddb_code fake_transact_write(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_transact_write *request, struct ddb_transact_result *ret, struct ddb_error *err)
+{
+	(void)arena;
+	ret->repeated = request->token != NULL;
+	return answer(e, "transact_write", request, ret, err);
+}
+
+static enum ddb_code fake_transact_get(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_transact_get *requests, size_t count, struct ddb_transact_get_result *ret,
+	struct ddb_error *err)
+{
+	(void)arena, (void)count;
+	return answer(e, "transact_get", requests, ret, err);
+}
+
+static enum ddb_code fake_open_view(struct ddb_engine *e, const struct ddb_open_view *request,
+	struct ddb_engine **ret, struct ddb_error *err)
+{
+	*ret = &fake.engine;
+	return answer(e, "open_view", request, ret, err);
+}
+
+static enum ddb_code fake_commit(struct ddb_engine *e, struct ddb_arena *arena,
+	const struct ddb_commit *request, struct ddb_commit_result *ret, struct ddb_error *err)
+{
+	(void)arena;
+	*ret = (struct ddb_commit_result){.change_count = 3};
+	return answer(e, "commit", request, ret, err);
+}
+
+static void fake_view_status(struct ddb_engine *e, struct ddb_view_status *ret)
+{
+	(void)answer(e, "view_status", NULL, ret, NULL);
+}
+
+static void fake_end_view(struct ddb_engine *e, const char *why)
+{
+	(void)answer(e, "end_view", why, NULL, NULL);
+}
+
 static enum ddb_code fake_sync(struct ddb_engine *e, struct ddb_error *err)
 {
 	return answer(e, "sync", NULL, NULL, err);
@@ -391,6 +432,12 @@ static const struct ddb_engine_ops fake_ops = {
 	.list_streams = fake_list_streams,
 	.read_stream = fake_read_stream,
 	.watch_streams = fake_watch_streams,
+	.transact_write = fake_transact_write,
+	.transact_get = fake_transact_get,
+	.open_view = fake_open_view,
+	.commit = fake_commit,
+	.view_status = fake_view_status,
+	.end_view = fake_end_view,
 	.sync = fake_sync,
 	.status = fake_status,
 };
@@ -761,6 +808,62 @@ static void test_batches(void **state)
 	       "\"ValidationException\"}\n");
 }
 
+static void test_transactions(void **state)
+{
+	(void)state;
+	struct ddb_transact_write write = {.count = 2};
+	const struct ddb_transact_get get = {.table = "T"};
+	struct ddb_transact_result written;
+	struct ddb_transact_get_result got;
+	assert_int_equal(CALL(transact_write, NULL, &write, &written, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.asked, &write);
+	assert_ptr_equal(fake.ret, &written);
+	write.token = "t";
+	assert_int_equal(CALL(transact_write, NULL, &write, &written, &traced.err), DDB_OK);
+	assert_int_equal(CALL(transact_get, NULL, &get, 1, &got, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.ret, &got);
+	fake.answer = DDB_TRANSACTION_CANCELED;
+	assert_int_equal(CALL(transact_write, NULL, &write, &written, &traced.err), DDB_TRANSACTION_CANCELED);
+	expect("{\"operation\":\"TransactWriteItems\",\"count\":2,\"result\":\"ok\",\"repeated\":false}\n"
+	       "{\"operation\":\"TransactWriteItems\",\"count\":2,\"token\":true,\"result\":\"ok\","
+	       "\"repeated\":true}\n"
+	       "{\"operation\":\"TransactGetItems\",\"count\":1,\"result\":\"ok\"}\n"
+	       "{\"operation\":\"TransactWriteItems\",\"count\":2,\"token\":true,"
+	       "\"result\":\"TransactionCanceledException\"}\n");
+}
+
+/* What is done in a view is traced as well, and goes on when the view is closed. */
+static void test_views(void **state)
+{
+	(void)state;
+	struct ddb_engine *view = NULL;
+	const struct ddb_open_view request = {.kind = DDB_TRANSACTION}, frozen = {.kind = DDB_SNAPSHOT};
+	const struct ddb_commit commit = {.token = "t", .check_count = 2};
+	struct ddb_commit_result result;
+	struct ddb_view_status status;
+	assert_int_equal(CALL(open_view, &request, &view, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.asked, &request);
+	assert_ptr_not_equal(view, traced.engine);
+	assert_int_equal(view->ops->sync(view, &traced.err), DDB_OK);
+	assert_int_equal(view->ops->commit(view, NULL, &commit, &result, &traced.err), DDB_OK);
+	assert_ptr_equal(fake.asked, &commit);
+	view->ops->view_status(view, &status);
+	assert_ptr_equal(fake.ret, &status);
+	view->ops->end_view(view, "no more");
+	assert_string_equal(fake.method, "end_view");
+	view->ops->close(view);
+	assert_int_equal(fake.closed, 1);
+	fake.closed = 0;
+	fake.answer = DDB_LIMIT_EXCEEDED;
+	assert_int_equal(CALL(open_view, &frozen, &view, &traced.err), DDB_LIMIT_EXCEEDED);
+	expect("{\"operation\":\"OpenView\",\"view\":\"transaction\",\"result\":\"ok\"}\n"
+	       "{\"operation\":\"Sync\",\"result\":\"ok\"}\n"
+	       "{\"operation\":\"Commit\",\"count\":2,\"token\":true,\"result\":\"ok\",\"done\":3,"
+	       "\"repeated\":false}\n"
+	       "{\"operation\":\"EndView\",\"result\":\"ok\"}\n"
+	       "{\"operation\":\"OpenView\",\"view\":\"snapshot\",\"result\":\"LimitExceededException\"}\n");
+}
+
 static void test_tables(void **state)
 {
 	(void)state;
@@ -954,6 +1057,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_indexes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batches, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_streams, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_transactions, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_views, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tables, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_scratch, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_status, set_up, tear_down),
