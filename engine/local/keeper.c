@@ -239,7 +239,7 @@ void local_keeper_status(struct local_engine *engine, uint64_t kept_bytes, struc
 		snapshots += view->kind == DDB_SNAPSHOT;
 		transactions += view->kind == DDB_TRANSACTION;
 	}
-	ddb_json_name(json, "views", strlen("views"));
+	ddb_json_name(json, "moments", strlen("moments"));
 	ddb_json_open(json, '{');
 	ddb_json_member_int(json, "snapshots", snapshots);
 	ddb_json_member_int(json, "transactions", transactions);

@@ -43,7 +43,7 @@ void local_keeper_remove(struct local_engine *engine, struct local_view *view);
 /* A token was written. */
 void local_keeper_sweeps(struct local_engine *engine);
 
-/* The member `views`. */
+/* The member `moments`: how many of them are kept for views, and what that costs. */
 void local_keeper_status(struct local_engine *engine, uint64_t kept_bytes, struct ddb_json_out *json);
 
 #endif

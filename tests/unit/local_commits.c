@@ -739,7 +739,7 @@ static void status_tells(void **state)
 {
 	F;
 	assert_non_null(
-		strstr(status_of(f), "\"views\":{\"snapshots\":0,\"transactions\":0,\"oldest_seconds\":0,"
+		strstr(status_of(f), "\"moments\":{\"snapshots\":0,\"transactions\":0,\"oldest_seconds\":0,"
 				     "\"kept_bytes\":0,\"ended\":0,\"last_ended\":null}"));
 	struct ddb_engine *one = begin(f), *other = freeze(f);
 	for (unsigned i = 0; i < 50; i++)
