@@ -4,6 +4,8 @@
  */
 #include "local_view_fixture.h"
 
+#include "local_stream_fixture.h"
+
 #define KEY(id) MAP("id=S:" id)
 #define ITEM(id, value) MAP("id=S:" id, "v=S:" value)
 #define ROW(day, value) MAP("who=S:" day, "at=N:" value)
@@ -464,6 +466,41 @@ static void indexes_are_kept(void **state)
 	assert_int_equal(list_partitions(f, "Idx", "colors"), 2);
 }
 
+/* ---- Streams ---- */
+
+/* One record for each item that the commit has changed, and none before it. */
+static void streams_tell_of_commits(void **state)
+{
+	F;
+	create_streamed(f, "Str", false, "KEYS_ONLY");
+	put(f, "Str", ITEM("a", "1"));
+	put(f, "Str", ITEM("b", "1"));
+	struct ddb_engine *view = begin(f);
+	IN(view, {
+		put(f, "Str", ITEM("a", "2"));
+		put(f, "Str", ITEM("a", "3"));
+		delete (f, "Str", KEY("b"));
+		put(f, "Str", ITEM("b", "1")); /* is again what it was */
+		put(f, "Str", ITEM("c", "1"));
+		put(f, "Str", ITEM("d", "1"));
+		delete (f, "Str", KEY("d"));
+	});
+	assert_int_equal(read_page(f, (struct ddb_read_stream){.table = "Str"}).count, 2);
+	commit(f, view);
+	end(view);
+	struct ddb_stream_page page = read_page(f, (struct ddb_read_stream){.table = "Str"});
+	unsigned events[] = {0, 0, 0};
+	assert_int_equal(page.count, 4);
+	for (size_t i = 2; i < 4; i++) {
+		const struct ddb_stream_record *record = &page.records[i];
+		const char *id = text_of(&f->arena, &record->key, "id");
+		assert_string_equal(id, record->event == DDB_EVENT_MODIFY ? "a" : "c");
+		assert_true(record->sequence > page.records[i - 1].sequence);
+		events[record->event]++;
+	}
+	assert_true(events[DDB_EVENT_MODIFY] == 1 && events[DDB_EVENT_INSERT] == 1);
+}
+
 /* ---- Names ---- */
 
 static void name_that_is_a_digest(void **state)
@@ -598,6 +635,7 @@ int main(void)
 		TEST(phantom_in_an_index),
 		TEST(what_an_index_fetches),
 		TEST(indexes_are_kept),
+		TEST(streams_tell_of_commits),
 		TEST(name_that_is_a_digest),
 		TEST(table_made_anew),
 		TEST(table_gone),
