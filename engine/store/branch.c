@@ -31,7 +31,8 @@ struct store_branch {
 	size_t bytes;             /* of the changes when it was left last */
 	struct store_txn *moment; /* NULL: let go of */
 	struct store_changes changes;
-	uint64_t jobs; /* begun */
+	uint64_t taken; /* numbers behind the moment's, by jobs */
+	uint64_t own;   /* of them, the running job's */
 	struct store_txn txn;
 	struct store_branch *next, **link; /* in the environment's list; its lock is held */
 };
@@ -305,7 +306,7 @@ static enum ddb_code job_run(
 	struct ddb_error broken;
 	struct store_txn *txn = &branch->txn;
 	*txn = (struct store_txn){.store = &branch->self, .writes = true, .broken_error = &broken};
-	branch->jobs++;
+	branch->own = ++branch->taken;
 	enum ddb_code code = job(txn, context, error);
 	if (txn->broken) {
 		code = txn->broken;
@@ -337,7 +338,13 @@ enum ddb_code store_branch_write(
 uint64_t store_branch_txn_number(const struct store_txn *view)
 {
 	const struct store_branch *branch = branch_of(view);
-	return branch->number + branch->jobs;
+	return branch->number + (view->writes ? branch->own : branch->taken);
+}
+
+void store_branch_take_numbers(struct store_txn *txn, unsigned count)
+{
+	branch_of(txn)->taken += count;
+	txn->more_jobs = count;
 }
 
 /* ---- Records ---- */

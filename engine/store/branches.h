@@ -18,6 +18,7 @@ void store_branch_view_end(struct store_txn *view);
 DDB_MUST_CHECK enum ddb_code store_branch_write(
 	struct store_branch *branch, store_job *job, void *context, struct ddb_error *err);
 uint64_t store_branch_txn_number(const struct store_txn *view);
+void store_branch_take_numbers(struct store_txn *txn, unsigned count);
 /* As store_keyspace_get, _reserve and _delete. */
 DDB_MUST_CHECK enum ddb_code store_branch_find(
 	struct store_txn *view, const void *key, size_t length, MDB_val *ret, struct ddb_error *err);

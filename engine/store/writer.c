@@ -427,6 +427,10 @@ uint64_t store_txn_number(const struct store_txn *txn)
 enum ddb_code store_txn_take_numbers(struct store_txn *txn, unsigned count, struct ddb_error *err)
 {
 	assert(txn->writes && !txn->more_jobs && count <= STORE_NUMBERS_MAX);
+	if (txn->store->branch) {
+		store_branch_take_numbers(txn, count);
+		return DDB_OK;
+	}
 	txn->crowded = txn->job + count >= STORE_JOBS_MAX;
 	if (txn->crowded)
 		return ddb_fail(err, DDB_TRANSACTION_CONFLICT, "%s: too many changes in one commit", doing);

@@ -139,6 +139,29 @@ static void test_numbers(void **state)
 	store_close(branch);
 }
 
+static enum ddb_code numbers_job(struct store_txn *txn, void *context, struct ddb_error *err)
+{
+	uint64_t *ret = context;
+	enum ddb_code code = store_txn_take_numbers(txn, STORE_NUMBERS_MAX, err);
+	*ret = store_txn_number(txn);
+	return code;
+}
+
+static void test_more_numbers(void **state)
+{
+	uint64_t last = 0, number = 0;
+	(void)state;
+	struct store *branch = branch_open(false, 1 << 20);
+	for (unsigned i = 0; i < 10; i++, last = number) {
+		assert_int_equal(store_write(branch, numbers_job, &number, false, NULL), DDB_OK);
+		assert_true(number > last + (i ? STORE_NUMBERS_MAX : 0));
+		struct store_txn *view = view_of(branch);
+		assert_true(store_txn_number(view) >= number + STORE_NUMBERS_MAX);
+		store_view_end(view);
+	}
+	store_close(branch);
+}
+
 static void ignore(void *context, const uint8_t *key, size_t length, const char *what)
 {
 	(void)context, (void)key, (void)length, (void)what;
@@ -675,6 +698,7 @@ int main(void)
 		CASE(test_own_changes),
 		CASE(test_two_branches),
 		CASE(test_numbers),
+		CASE(test_more_numbers),
 		CASE(test_store_functions),
 		CASE(test_read_only),
 		CASE(test_sealed),
