@@ -137,25 +137,33 @@ static enum ddb_code read_then(struct store_txn *txn, struct ddb_arena *arena,
 	return code;
 }
 
+static enum ddb_code read_head(const struct store_value *value, struct ddb_meta *ret, struct ddb_error *err)
+{
+	const uint8_t *copy;
+	size_t copy_length;
+	return local_head_decode(value->head, value->head_length, ret, &copy, &copy_length, err);
+}
+
+/* An item at another time is another one: the commit writes it, and so it counts. */
 static enum ddb_code judge(struct store_txn *txn, struct local_staged_item *item, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	struct store_value now, then;
-	struct ddb_meta meta = {.size = 0};
-	const uint8_t *copy;
-	size_t copy_length;
+	struct ddb_meta meta = {.size = 0}, meta_then = {.size = 0};
 	bool is, was;
 	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
 	enum ddb_code code = read_now(txn, &arena, item, &now, &is, err);
 	if (!code)
 		code = read_then(txn, &arena, item, &then, &was, err);
 	if (!code && is)
-		code = local_head_decode(now.head, now.head_length, &meta, &copy, &copy_length, err);
+		code = read_head(&now, &meta, err);
+	if (!code && was)
+		code = read_head(&then, &meta_then, err);
 	if (code)
 		return code;
 	item->changed = is != was;
 	if (is && was)
-		item->changed = now.body_length != then.body_length ||
+		item->changed = meta.mtime_ns != meta_then.mtime_ns || now.body_length != then.body_length ||
 				memcmp(now.body, then.body, now.body_length) != 0;
 	item->bytes = item->changed ? meta.size : 0;
 	return DDB_OK;

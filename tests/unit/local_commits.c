@@ -375,6 +375,20 @@ static void too_many_items(void **state)
 	end(view);
 }
 
+/* What has nothing new but its time is written all the same. */
+static void too_many_same(void **state)
+{
+	F;
+	for (unsigned i = 0; i <= DDB_TRANSACT_MAX; i++)
+		assert_ok(f, try_put(f, f->engine, numbered(f, i, "1")));
+	struct ddb_engine *view = begin(f);
+	for (unsigned i = 0; i < DDB_TRANSACT_MAX; i++)
+		assert_ok(f, try_put(f, view, numbered(f, i, "1")));
+	assert_code(f, try_put(f, view, numbered(f, DDB_TRANSACT_MAX, "1")), DDB_VALIDATION);
+	assert_int_equal(commit(f, view).change_count, DDB_TRANSACT_MAX);
+	end(view);
+}
+
 static void conditions_count(void **state)
 {
 	F;
@@ -518,7 +532,7 @@ static void back_to_what_it_was(void **state)
 		delete (f, "Acc", KEY("new"));
 	});
 	OP(view, view_status, &status);
-	assert_int_equal(status.changed_items, 0);
+	assert_int_equal(status.changed_items, 1); /* a has another time */
 	commit(f, view);
 	end(view);
 	assert_true(get(f, "Acc", KEY("a")).entry.meta.version == version);
@@ -902,6 +916,7 @@ int main(void)
 		TEST(tokens_are_removed),
 		TEST(check_finds_bad_tokens),
 		TEST(too_many_items),
+		TEST(too_many_same),
 		TEST(conditions_count),
 		TEST(more_by_option),
 		TEST(too_many_lines),
