@@ -634,7 +634,7 @@ class World:
         inside = view.world
         operations = {inside.get: 10, inside.batch_get: 3, inside.query: 10, inside.scan: 3, inside.counts: 1,
                       inside.first_page: 10, inside.transact_get: 2}
-        if view.kind == "transaction" and view.changed() < CHANGES:
+        if view.kind == "transaction" and len(list(view.written())) < CHANGES:
             operations.update({inside.put: 20, inside.update: 20, inside.delete: 10, inside.batch_write: 1})
         if view.steps < STEPS and self.rng.random() < 0.8:
             view.step(operations)
