@@ -12,7 +12,7 @@ enum {
 	STEP_BYTES = 256 << 10,
 	REST_TIMES = 10, /* as long as a transaction took, so that few writers come meanwhile */
 	REST_LEAST_US = 2000,
-	REST_MOST_US = 1000000,
+	REST_MOST_US = 20000,
 };
 
 /* ---- A transaction's worth ---- */

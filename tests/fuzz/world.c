@@ -51,6 +51,19 @@ static void make_indexed(void)
 	ddb_definition_unref(definition);
 }
 
+/* Its items expire in the year 2096 or never: the world stays as it is. */
+static void make_expiring(void)
+{
+	static const char text[] =
+		"{\"AttributeDefinitions\":[{\"AttributeName\":\"id\",\"AttributeType\":\"S\"}],"
+		"\"KeySchema\":[{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],"
+		"\"TimeToLiveSpecification\":{\"AttributeName\":\"ttl\",\"Enabled\":true}}";
+	struct ddb_definition *definition;
+	FUZZ_CHECK(!ddb_definition_read(text, strlen(text), &definition, NULL));
+	FUZZ_CHECK(!world.engine->ops->create_table(world.engine, "Expiring", definition, NULL));
+	ddb_definition_unref(definition);
+}
+
 void fuzz_world_write(const char *path, const char *text)
 {
 	struct map_file *file;
@@ -95,6 +108,9 @@ static void fill(void)
 	fuzz_world_write("Indexed/alice/2.json", "{\"a\":\"x\",\"text\":\"some\"}");
 	fuzz_world_write("Indexed/pk=b/2.json", "{\"a\":\"%7E\"}");
 	write_long("Indexed/.items.jsonl", "q", ",\"at\":7,\"a\":\"x\"");
+	make_expiring();
+	fuzz_world_write("Expiring/a.json", "{\"ttl\":4000000000}");
+	fuzz_world_write("Expiring/b.json", "{\"ttl\":\"never\"}");
 	FUZZ_CHECK(!map_mkdir(world.map, &fuzz_caller, "New"));
 	FUZZ_CHECK(!map_mkdir(world.map, &fuzz_caller, "Loose"));
 	FUZZ_CHECK(!map_mkdir(world.map, &fuzz_caller, "Pairs"));

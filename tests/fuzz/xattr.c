@@ -38,7 +38,8 @@ static void check_value(const char *path, const char *name, size_t length)
 	char exact[MAP_PATH_MAX];
 	bool item = !strcmp(name, "user.item");
 	size_t got;
-	FUZZ_CHECK((item || !strcmp(name, "user.size")) && length > 0 && length < sizeof exact);
+	bool expiry = !strcmp(name, "user.ttl");
+	FUZZ_CHECK((item || expiry || !strcmp(name, "user.size")) && length > 0 && length < sizeof exact);
 	char *value = malloc(length);
 	FUZZ_CHECK(value);
 	FUZZ_CHECK(length == 1 ||
@@ -48,7 +49,7 @@ static void check_value(const char *path, const char *name, size_t length)
 	exact[length] = '\0';
 	if (item)
 		check_item(exact);
-	else
+	else if (!expiry)
 		check_digits(exact);
 	free(value);
 }
@@ -67,6 +68,29 @@ static void check_update(const char *path, const char *value, size_t size)
 		FUZZ_CHECK(before.version == after.version && before.size == after.size);
 	if (!number)
 		free(fuzz_world_text(path, &length)); /* as long as its size says */
+}
+
+/* What is set is there, what it has already changes nothing, and removed it is gone. */
+static void check_expiry(const char *path, const char *value, size_t size)
+{
+	struct map *map = fuzz_world()->map;
+	struct map_attr before, after;
+	char text[MAP_PATH_MAX], list[64];
+	size_t length;
+	int number = map_setxattr(map, &fuzz_caller, path, "user.ttl", value, size, 0);
+	FUZZ_CHECK(!number || is_known(number));
+	int got = map_getxattr(map, &fuzz_caller, path, "user.ttl", text, sizeof text, &length);
+	if (got)
+		return;
+	FUZZ_CHECK(!map_stat(map, &fuzz_caller, path, &before));
+	FUZZ_CHECK(number || value[0] == '+' || (length == size && !memcmp(text, value, size)));
+	FUZZ_CHECK(!map_setxattr(map, &fuzz_caller, path, "user.ttl", text, length, 0));
+	FUZZ_CHECK(!map_stat(map, &fuzz_caller, path, &after));
+	FUZZ_CHECK(before.version == after.version && before.mtime_ns == after.mtime_ns);
+	FUZZ_CHECK(!map_listxattr(map, &fuzz_caller, path, list, sizeof list, &length) && length == 9);
+	FUZZ_CHECK(!map_removexattr(map, &fuzz_caller, path, "user.ttl"));
+	FUZZ_CHECK(map_getxattr(map, &fuzz_caller, path, "user.ttl", text, sizeof text, &length) == ENODATA);
+	FUZZ_CHECK(!map_setxattr(map, &fuzz_caller, path, "user.ttl", "4000000000", 10, 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -91,6 +115,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		FUZZ_CHECK(is_known(number));
 	bool there = !map_stat(map, &fuzz_caller, path, &attr);
 	FUZZ_CHECK(there || number);
+	if (!strcmp(name, "user.ttl")) {
+		check_expiry(path, value, value_size);
+		free(text);
+		return 0;
+	}
 	if (!strcmp(name, "user.update"))
 		check_update(path, value, value_size);
 	else
