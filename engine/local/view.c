@@ -5,6 +5,7 @@
 
 #include "engine/jsonout.h"
 #include "engine/local/commit.h"
+#include "engine/local/expiry.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,7 +294,7 @@ static void take_over(struct local_view *view, struct local_engine *base)
 	engine->collection_max = base->collection_max;
 	engine->move_items_max = view->max_items / 2; /* each leaves a place and takes another */
 	engine->hide_expired = base->hide_expired;
-	engine->expiry_now = base->expiry_now;
+	engine->expiry_now = local_expiry_now(base); /* as all else, of this moment */
 	engine->clock = base->clock;
 }
 
