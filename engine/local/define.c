@@ -247,7 +247,8 @@ static enum ddb_code define_attempt(
 	local_table_forget(engine, table->table->name);
 	if (((const struct define *)context)->request->definition->stream)
 		local_streams_wake(engine);
-	local_sweeper_wake(engine);
+	if (((const struct define *)context)->request->definition->ttl_attribute)
+		local_sweeper_wake(engine);
 	return DDB_OK;
 }
 

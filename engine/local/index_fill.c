@@ -309,7 +309,8 @@ enum ddb_code local_fill_step(
 	enum ddb_code code = local_change_table(engine, table, step_change, &step, err);
 	if (!code && step.redefined) {
 		local_table_forget(engine, table->table->name);
-		local_sweeper_wake(engine);
+		if (table->expiry_unfiled)
+			local_sweeper_wake(engine);
 		if (local_table_lacks_stream(table))
 			local_streams_wake(engine);
 	}

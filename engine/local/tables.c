@@ -246,6 +246,7 @@ struct redefinition {
 	enum ddb_provisional kind;
 	bool dropped;  /* an index, whose records are to be purged */
 	bool streamed; /* it has a stream */
+	bool expires;  /* it has TTL */
 };
 
 static enum ddb_code redefine_job(struct local_job *job, void *context, struct ddb_error *err)
@@ -269,6 +270,7 @@ static enum ddb_code redefine_job(struct local_job *job, void *context, struct d
 	if (!code)
 		code = local_stream_redefine(job->engine, job->txn, job->table, draft, err);
 	what->streamed = draft->stream.space;
+	what->expires = local_expires(draft);
 	return code ? code : local_catalog_write(job->txn, draft, err);
 }
 
@@ -289,7 +291,8 @@ static enum ddb_code redefine_attempt(
 	local_filler_wake(engine);
 	if (what->streamed)
 		local_streams_wake(engine);
-	local_sweeper_wake(engine);
+	if (what->expires)
+		local_sweeper_wake(engine);
 	return DDB_OK;
 }
 

@@ -182,6 +182,24 @@ for i in $(seq 300); do printf '{"pk":"many","sk":"%s","ttl":%s}\n' "$i" $(($(da
 emptier() { [ "$(ls "$mnt/Orders/many" | wc -l)" = 100 ]; }
 poll "many" emptier
 same "all of them" 100 "$(cat "$mnt/Orders/.query/pk=many/count")"
+# The stream has each removal once, as the service's, and not what a user removes
+mkdir "$mnt/Streamed"
+echo "{$sorted,$ttl,\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"KEYS_ONLY\"}}" >"$mnt/Streamed/.table.json"
+mkdir "$mnt/Streamed/s"
+for i in $(seq 120); do printf '{"pk":"s","sk":"%s","ttl":%s}\n' "$i" "$(date +%s)"; done >"$mnt/Streamed/.items.jsonl"
+echo '{}' >"$mnt/Streamed/s/mine.json"
+rm "$mnt/Streamed/s/mine.json"
+emptied() { [ -z "$(ls "$mnt/Streamed/s")" ]; }
+poll "all of them" emptied
+api() { "$DYNAMOUNT" api "$mnt" "$1" "$2"; }
+arn=$(api DescribeTable '{"TableName":"Streamed"}' | jq -r .Table.LatestStreamArn)
+shard=$(api DescribeStream "{\"StreamArn\":\"$arn\"}" | jq -r '.StreamDescription.Shards[0].ShardId')
+iterator=$(api GetShardIterator "{\"StreamArn\":\"$arn\",\"ShardId\":\"$shard\",\"ShardIteratorType\":\"TRIM_HORIZON\"}" | jq -r .ShardIterator)
+api GetRecords "{\"ShardIterator\":\"$iterator\"}" >"$work/records"
+same "each once, by the service" "$(for i in $(seq 120); do echo "$i"; done | sort)" \
+  "$(jq -r '.Records[] | select(.eventName == "REMOVE" and .userIdentity == {"Type":"Service","PrincipalId":"dynamodb.amazonaws.com"})
+    | .dynamodb.Keys.sk.S' "$work/records" | sort)"
+same "one by a user" mine "$(jq -r '.Records[] | select(.eventName == "REMOVE" and .userIdentity == null) | .dynamodb.Keys.sk.S' "$work/records")"
 # TTL turned on for items that are there
 echo "{\"ttl\":$(date +%s)}" >"$mnt/Plain/x.json"
 echo '{"n":1}' >"$mnt/Plain/y.json"
