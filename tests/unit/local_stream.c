@@ -4,6 +4,7 @@
 #include "local_stream_fixture.h"
 
 #include "engine/expr/changes.h"
+#include <sched.h>
 
 #define ID_A "{\"id\":{\"S\":\"a\"}}"
 #define ID_B "{\"id\":{\"S\":\"b\"}}"
@@ -192,21 +193,28 @@ static void test_partition(void **state)
 }
 
 /* More records than a job's own number has room for; writers beside it, so that the commit is shared. */
-enum { LARGE = LOCAL_VERSIONS / 2 + 1000, BESIDE = 200 };
+enum { LARGE = LOCAL_VERSIONS / 2 + 1000 };
+
+struct beside {
+	struct fixture *f;
+	unsigned done; /* atomic */
+	bool stop;     /* atomic */
+};
 
 static void *write_beside(void *context)
 {
-	struct fixture *f = context;
+	struct beside *beside = context;
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, 1 << 20);
-	for (unsigned i = 0; i < BESIDE; i++) {
+	for (unsigned i = 0; !__atomic_load_n(&beside->stop, __ATOMIC_SEQ_CST); i++) {
 		char n[32];
 		struct ddb_put_result result;
 		snprintf(n, sizeof n, "at=N:%u", i);
 		const struct ddb_put_item request = {
 			.table = "Orders", .item = map_of(&arena, "id=S:beside", n, NULL)};
-		if (OP(f->engine, put_item, &request, &result, NULL))
+		if (OP(beside->f->engine, put_item, &request, &result, NULL))
 			abort();
+		__atomic_add_fetch(&beside->done, 1, __ATOMIC_SEQ_CST);
 		ddb_arena_reset(&arena);
 	}
 	return NULL;
@@ -235,6 +243,7 @@ static void test_large_partition(void **state)
 	F;
 	pthread_t thread;
 	size_t count;
+	struct beside beside = {.f = f};
 	create_streamed(f, "Orders", true, "KEYS_ONLY");
 	for (unsigned i = 0; i < LARGE;) {
 		struct ddb_value items[1000];
@@ -248,13 +257,16 @@ static void test_large_partition(void **state)
 		const struct ddb_put_many many = {.table = "Orders", .items = items, .count = some};
 		assert_ok(f, OP(f->engine, put_many, &many, &done, &f->err));
 	}
-	assert_int_equal(pthread_create(&thread, NULL, write_beside, f), 0);
+	assert_int_equal(pthread_create(&thread, NULL, write_beside, &beside), 0);
+	while (__atomic_load_n(&beside.done, __ATOMIC_SEQ_CST) == 0)
+		sched_yield();
 	const struct ddb_move_partition request = {
 		.table = "Orders", .from = text_value(&f->arena, "S:a"), .to = text_value(&f->arena, "S:b")};
 	assert_ok(f, OP(f->engine, move_partition, &request, &f->err));
+	__atomic_store_n(&beside.stop, true, __ATOMIC_SEQ_CST);
 	pthread_join(thread, NULL);
 	uint64_t last = last_sequence(f, &count);
-	assert_int_equal(count, 3 * LARGE + BESIDE);
+	assert_int_equal(count, 3 * LARGE + beside.done);
 	/* What comes later has higher numbers, here and when the store was opened again. */
 	put(f, "Orders", MAP("id=S:c", "at=N:1"));
 	uint64_t next = last_sequence(f, &count);
@@ -262,7 +274,7 @@ static void test_large_partition(void **state)
 	engine_reopen(f);
 	put(f, "Orders", MAP("id=S:c", "at=N:2"));
 	assert_true(last_sequence(f, &count) > next);
-	assert_int_equal(count, 3 * LARGE + BESIDE + 2);
+	assert_int_equal(count, 3 * LARGE + beside.done + 2);
 }
 
 /* ---- Scratch files that become items and back ---- */
