@@ -81,7 +81,7 @@ static enum ddb_code turn_on(
 
 /* ---- Off ---- */
 
-/* A stream without a note has nothing that could be read; `check` tells of it. */
+/* A stream without a note, or with one that is damaged, cannot be read; `check` tells of it. */
 enum ddb_code local_stream_close(struct local_engine *engine, struct store_txn *txn,
 	const struct local_table *table, struct ddb_error *err)
 {
@@ -93,7 +93,7 @@ enum ddb_code local_stream_close(struct local_engine *engine, struct store_txn *
 	ddb_arena_init(&arena, NOTES_ARENA_MAX);
 	enum ddb_code code = local_stream_note_read(txn, &arena, table->stream.space, &note, &found, err);
 	if (code || !found)
-		return code;
+		return code == DDB_DAMAGED ? DDB_OK : code;
 	note.until_ns = local_clock(engine);
 	note.last = local_next_version(engine, txn);
 	engine->streams.stirring = true;

@@ -32,7 +32,8 @@ DDB_MUST_CHECK enum ddb_code local_stream_note_decode(struct ddb_arena *arena, u
 	const struct store_value *value, struct local_stream_note *ret, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code local_stream_note_write(
 	struct store_txn *txn, const struct local_stream_note *note, struct ddb_error *err);
-/* Calls `visit` for each note, by space; it may end the walk with an error, and must not write. */
+/* Calls `visit` for each note that can be read, by space; it may end the walk with an error, and must not
+ * write. */
 typedef enum ddb_code local_note_visit(
 	const struct local_stream_note *note, void *context, struct ddb_error *err);
 DDB_MUST_CHECK enum ddb_code local_stream_notes(

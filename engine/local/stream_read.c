@@ -167,6 +167,7 @@ struct reading {
 	struct store_txn *view;
 	struct ddb_arena *arena;
 	const struct ddb_read_stream *request;
+	const struct local_table *table; /* as it was before the view; or NULL */
 	struct local_stream_note note;
 	struct store_cursor *cursor;
 	int64_t now;
@@ -181,9 +182,9 @@ struct reading {
 static enum ddb_code find_stream(struct reading *reading, struct ddb_error *err)
 {
 	const struct ddb_read_stream *request = reading->request;
-	LOCAL_TABLE_AUTO struct local_table *table = NULL;
+	const struct local_table *table = reading->table;
 	bool found = false;
-	if (!local_table_find(reading->engine, request->table, &table, NULL) && table->stream.space) {
+	if (table && table->stream.space) {
 		enum ddb_code code = local_stream_note_read(
 			reading->view, reading->arena, table->stream.space, &reading->note, &found, err);
 		if (code || (found && is_wanted(&reading->note, request, reading->now)))
@@ -322,6 +323,9 @@ enum ddb_code local_read_stream(struct ddb_engine *base, struct ddb_arena *arena
 		.now = local_clock(engine),
 		.limit = request->limit && request->limit < READ_LIMIT ? request->limit : READ_LIMIT,
 		.max_bytes = request->max_bytes ? request->max_bytes : READ_BYTES};
+	LOCAL_TABLE_AUTO struct local_table *table = NULL;
+	if (!local_table_find(engine, request->table, &table, NULL))
+		reading.table = table;
 	enum ddb_code code = store_view(engine->store, &reading.view, err);
 	if (code)
 		return code;

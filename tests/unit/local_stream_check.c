@@ -311,6 +311,40 @@ static void test_row(struct fixture *f, size_t row)
 	assert_ok(f, OP(f->engine, delete_table, "Users", false, &f->err));
 }
 
+static enum ddb_code spoil_job(struct store_txn *txn, void *context, struct ddb_error *err)
+{
+	struct breakage *b = context;
+	b->txn = txn;
+	note_that_cannot_be_read(b);
+	b->closed = b->table->stream.space;
+	note_that_cannot_be_read(b);
+	(void)err;
+	return DDB_OK;
+}
+
+/* A damaged note costs its stream, and stands in nobody's way. */
+static void test_damaged_notes(void **state)
+{
+	F;
+	struct breakage b = fill(f);
+	struct ddb_stream_page page;
+	const struct ddb_read_stream request = {.table = "Users"};
+	create_streamed(f, "Others", false, "KEYS_ONLY");
+	put(f, "Others", MAP("id=S:a"));
+	assert_int_equal(store_write(local_of(f->engine)->store, spoil_job, &b, false, NULL), DDB_OK);
+	local_table_unref(b.table);
+	assert_int_equal(streams_of(f, NULL).count, 1);
+	assert_int_equal(count_records(f, NULL), 0);
+	assert_code(f, OP(f->engine, read_stream, &f->arena, &request, &page, &f->err), DDB_DAMAGED);
+	assert_ok(f, OP(f->engine, rename_table, "Others", "Thirds", &f->err));
+	assert_string_equal(told(f, "Thirds"), "INSERT {\"id\":{\"S\":\"a\"}} 3\n");
+	assert_true(local_streams_tend(local_of(f->engine)));
+	put(f, "Users", MAP("id=S:c"));
+	assert_ok(f, OP(f->engine, delete_table, "Users", false, &f->err));
+	assert_true(run_check(f, true).repaired > 0);
+	assert_sound(f);
+}
+
 static void test_breakages(void **state)
 {
 	(void)state;
@@ -325,6 +359,7 @@ static void test_breakages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_damaged_notes, set_up, tear_down),
 		cmocka_unit_test(test_breakages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
