@@ -344,7 +344,7 @@ static enum ddb_code tell_table(struct commit *commit, const char *name, struct 
 static enum ddb_code write_all(struct commit *commit, struct store_txn *txn, struct ddb_error *err)
 {
 	const struct local_staged_list *staged = staged_of(commit);
-	enum ddb_code code = DDB_OK;
+	enum ddb_code code = local_take_versions(txn, staged->count, err);
 	for (commit->first = 0; !code && commit->first < staged->count; commit->first = commit->end) {
 		unsigned table = staged->items[commit->first].table;
 		struct local_job job = {.engine = commit->base,
