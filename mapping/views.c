@@ -413,8 +413,7 @@ static void write_status(const struct map_view *view, struct ddb_json_out *json)
 	struct ddb_view_status status;
 	view->engine->ops->view_status(view->engine, &status);
 	ddb_json_open(json, '{');
-	ddb_json_member_string(json, "name", view->path);
-	ddb_json_member_string(json, "kind", view->kind == DDB_SNAPSHOT ? "snapshot" : "transaction");
+	ddb_json_member_string(json, "name", view->name);
 	ddb_json_member_int(json, "uid", view->uid);
 	write_time(json, "since", view->since_ns);
 	if (view->kind == DDB_TRANSACTION)
@@ -426,16 +425,24 @@ static void write_status(const struct map_view *view, struct ddb_json_out *json)
 	ddb_json_close(json, '}');
 }
 
-void map_views_status(struct map *map, struct ddb_json_out *json)
+static void write_kind(
+	struct map *map, enum ddb_view_kind kind, const char *member, struct ddb_json_out *json)
 {
 	struct map_view *view;
-	ddb_json_name(json, "views", strlen("views"));
+	ddb_json_name(json, member, strlen(member));
 	ddb_json_open(json, '[');
 	for (uint64_t after = 0; (view = map_view_next(map, after)); map_view_unref(view)) {
 		after = view->number;
-		write_status(view, json);
+		if (view->kind == kind)
+			write_status(view, json);
 	}
 	ddb_json_close(json, ']');
+}
+
+void map_views_status(struct map *map, struct ddb_json_out *json)
+{
+	write_kind(map, DDB_SNAPSHOT, "snapshots", json);
+	write_kind(map, DDB_TRANSACTION, "transactions", json);
 }
 
 /*

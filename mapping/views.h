@@ -82,7 +82,7 @@ bool map_view_unname(struct map_view *view);
 
 /* Aborts idle transactions, and tells of views that the engine let go. */
 void map_views_tick(struct map *map, int64_t now_ns);
-/* The member "views" of /.status. */
+/* The members "snapshots" and "transactions" of /.status. */
 void map_views_status(struct map *map, struct ddb_json_out *json);
 
 /* Attributes as the outer map gives them: no inode number and no version is another view's. */

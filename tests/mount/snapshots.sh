@@ -30,12 +30,12 @@ same "a query" 52 "$(cat "$snap/s/Accounts/.query/filter=balance >= 0/count")"
 same "a scan" 52 "$(wc -l <"$snap/s/Accounts/.scan/items.jsonl")"
 same "the typed documents" 100 "$(jq -r .balance.N "$snap/s/Accounts/.typed/alice.json")"
 same "the status" 52 "$(jq .ItemCount "$snap/s/Accounts/.status.json")"
-for name in .status .errors .api .txn .snapshot .conditions.jsonl .reasons.json; do
+for name in .status .errors .api .txn .snapshot .conditions.jsonl .reasons.json Accounts/.stream; do
   refused "$name inside" stat "$snap/s/$name"
 done
 inodes=$(stat -c %i "$snap/s" "$snap/s/Accounts" "$snap/s/Accounts/alice.json" "$mnt/Accounts" "$mnt/Accounts/alice.json" "$snap")
 same "inode numbers" 6 "$(sort -u <<<"$inodes" | wc -l)"
-check "its status" jq -e '.views[] | select(.name == ".snapshot/s" and .kind == "snapshot" and .since)' "$mnt/.status" >/dev/null
+check "its status" jq -e '.snapshots[] | select(.name == "s" and .since)' "$mnt/.status" >/dev/null
 
 # ---- Read-only
 readonly_error() { # WHAT COMMAND…
@@ -128,9 +128,9 @@ refused "what is open" cat <&8
 exec 8<&-
 poll "a transaction ends as well" bash -c '! ls "$1"' - "$txn/short"
 refused "and is not committed" mv "$txn/short" "$committed/"
-same "both are in .status" "true true" "$(jq '.views[] | .ended and (.why | length > 0)' "$mnt/.status" | tr '\n' ' ' | sed 's/ $//')"
+same "both are in .status" "true true" "$(jq '(.snapshots + .transactions)[] | .ended and (.why | length > 0)' "$mnt/.status" | tr '\n' ' ' | sed 's/ $//')"
 check "their names stay until rmdir" rmdir "$snap/short" "$txn/short"
-same "no view" 0 "$(jq '.views | length' "$mnt/.status")"
+same "no view" 0 "$(jq '.snapshots + .transactions | length' "$mnt/.status")"
 stop
 
 # ---- The disk is nearly full: the oldest go first
@@ -143,7 +143,7 @@ if truncate -s 256m "$work/image" && mkfs.ext4 -q -F -m 0 "$work/image" && mount
   free=$(df --output=avail -B1 "$disk" | tail -n 1)
   fallocate -l $((free - 4000000)) "$disk/ballast"
   poll "the oldest ends" bash -c '! ls "$1"' - "$snap/old"
-  check "its why" jq -e '.views[] | select(.name == ".snapshot/old" and .ended and .why)' "$mnt/.status" >/dev/null
+  check "its why" jq -e '.snapshots[] | select(.name == "old" and .ended and .why)' "$mnt/.status" >/dev/null
   rm "$disk/ballast"
   rmdir "$snap/old" "$snap/young"
   stop

@@ -23,7 +23,7 @@ poll "what was below is forgotten" test ! -e "$committed/move/Accounts/alice.jso
 same "the root" "Accounts Entries" "$(ls -A "$mnt" | tr '\n' ' ' | sed 's/ $//')"
 mkdir "$txn/t"
 same "the root inside" "Accounts Entries" "$(ls -A "$txn/t" | tr '\n' ' ' | sed 's/ $//')"
-for name in .status .errors .api .txn .snapshot; do
+for name in .status .errors .api .txn .snapshot Accounts/.stream; do
   refused "$name inside" stat "$txn/t/$name"
   refused "mkdir $name inside" mkdir "$txn/t/$name"
 done
@@ -81,7 +81,7 @@ same "scratch is dropped" "" "$(find "$mnt" -name notes -o -maxdepth 1 -name .gi
 mkdir "$txn/one"
 for i in $(seq 150); do echo "{\"balance\":$i}" >>"$txn/one/Accounts/carol.json"; done
 echo '{"balance":{"N":"7"}}' >>"$txn/one/Accounts/.typed/carol.json"
-same "one item" 1 "$(jq '.views[] | select(.name == ".txn/one").changed' "$mnt/.status")"
+same "one item" 1 "$(jq '.transactions[] | select(.name == "one").changed' "$mnt/.status")"
 commits one
 same "the last" 7 "$(balance carol)"
 
@@ -239,8 +239,8 @@ check "until rmdir" rmdir "$mnt/Entries/b"
 
 # ---- .status
 mkdir "$txn/s"
-jq -e '.views[] | select(.name == ".txn/s" and .kind == "transaction" and .since and (.ended | not))' "$mnt/.status" \
-  >/dev/null || fail ".status: $(jq -c .views "$mnt/.status")"
+jq -e '.transactions[] | select(.name == "s" and .since and (.ended | not))' "$mnt/.status" >/dev/null ||
+  fail ".status: $(jq -c .transactions "$mnt/.status")"
 abort s
-same "no view" 0 "$(jq '.views | length' "$mnt/.status")"
+same "no view" 0 "$(jq '.transactions + .snapshots | length' "$mnt/.status")"
 finish

@@ -121,6 +121,9 @@ static void test_bank(void **state)
 	unsigned commits = 0;
 	char text[100];
 	make_table(fixture, "Bank", 'S', '\0');
+	/* The fixture's looks at the tree when it is told of a change: once more into the view, for reading,
+	 * which is no harm but looks like one. */
+	fixture->map->options.changed = NULL;
 	for (unsigned i = 0; i < ACCOUNTS; i++) {
 		snprintf(text, sizeof(text), "{\"h\":\"%u\",\"n\":%d}", i, BALANCE);
 		put(fixture, "Bank", text);
@@ -169,6 +172,9 @@ static void test_shared(void **state)
 	pthread_t threads[WRITERS];
 	int balance;
 	make_table(fixture, "Bank", 'S', '\0');
+	/* The fixture's looks at the tree when it is told of a change: once more into the view, for reading,
+	 * which is no harm but looks like one. */
+	fixture->map->options.changed = NULL;
 	for (unsigned i = 0; i < WRITERS; i++) {
 		char text[100];
 		snprintf(text, sizeof(text), "{\"h\":\"%u\",\"n\":0}", i);
