@@ -473,6 +473,78 @@ static void test_ended(void **state)
 	assert_stat(fixture, ".snapshot/x", ENOENT);
 }
 
+/* ---- Commits ---- */
+
+static void test_commit(void **state)
+{
+	struct fixture *fixture = *state;
+	make_tables(fixture);
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/x"), 0);
+	assert_errno(write_text(fixture, ".txn/x/Simple/a.json", O_APPEND, "{\"n\":2}"), 0);
+	assert_errno(map_unlink(fixture->map, &me, ".txn/x/Both/p/1.json"), 0);
+	fixture->told_count = 0;
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/other", 0), EPERM);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/x/y", 0), EPERM);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/.x", 0), EINVAL);
+	assert_int_equal(fixture->told_count, 0);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/token", 0), 0);
+	assert_told(fixture, "Both/p/1.json", 0);
+	assert_told(fixture, "Both/.typed/p/1.json", 0);
+	assert_told(fixture, ".txn/x", 0);
+	assert_told(fixture, ".txn/committed/token", MAP_VERSION_DIRECTORY);
+	const struct told *told = find_told(fixture, "Simple/a.json");
+	assert_true(told && told->version && told->version != UINT64_MAX);
+	assert_text(fixture, "Simple/a.json", A(2));
+	assert_stat(fixture, "Both/p/1.json", ENOENT);
+	assert_stat(fixture, "Both/p", 0); /* it lingers */
+	assert_stat(fixture, ".txn/x", ENOENT);
+	assert_stat(fixture, ".txn/committed/token", 0);
+	assert_stat(fixture, ".txn/committed/token/Simple", ENOENT);
+	map_tick_at(fixture->map, map_now_ns() + INT64_C(601) * 1000000000);
+	assert_stat(fixture, ".txn/committed/token", ENOENT);
+}
+
+static void test_reasons(void **state)
+{
+	struct fixture *fixture = *state;
+	make_tables(fixture);
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/x"), 0);
+	assert_errno(write_text(fixture, ".txn/x/Both/p/1.json", O_APPEND, "{\"n\":2}"), 0);
+	assert_errno(write_text(fixture, "Both/p/1.json", O_APPEND, "{\"n\":3}"), 0);
+	fixture->told_count = 0;
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/x", 0), ECANCELED);
+	assert_refused(fixture, "ECANCELED");
+	assert_true(find_told(fixture, ".txn/x/.reasons.json"));
+	char *reasons = text_of(fixture, ".txn/x/.reasons.json");
+	assert_non_null(strstr(reasons, "\"path\": \"Both/p/1.json\""));
+	assert_non_null(strstr(reasons, "\"Code\": \"TransactionConflict\""));
+	free(reasons);
+	assert_stat(fixture, ".txn/committed/x", ENOENT);
+	assert_stat(fixture, ".txn/x/Both/p/1.json", 0);
+}
+
+/* The kernel tells of the last close of a file when it likes: a name that was made and closed is committed,
+ * one that is still in the making is not, and its maker hears of that. */
+static void test_pending(void **state)
+{
+	struct fixture *fixture = *state;
+	struct map_file *closed, *open;
+	struct map_attr attr;
+	make_tables(fixture);
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/x"), 0);
+	assert_errno(
+		map_create(fixture->map, &me, ".txn/x/Simple/b.json", O_WRONLY, 0644, &closed, &attr), 0);
+	assert_errno(map_create(fixture->map, &me, ".txn/x/Simple/c.json", O_WRONLY, 0644, &open, &attr), 0);
+	assert_errno(map_file_flush(closed, &me), 0);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/x", 0), 0);
+	assert_stat(fixture, "Simple/b.json", 0);
+	assert_stat(fixture, "Simple/c.json", ENOENT);
+	assert_errno(map_file_write(open, &me, 0, "{}", 2), ESTALE);
+	map_file_release(closed, &me);
+	map_file_release(open, &me);
+	assert_stat(fixture, "Simple/c.json", ENOENT);
+}
+
 /* ---- Removal ---- */
 
 /* As rm -r does it: what a directory lists, one after the other, then the directory. */
@@ -587,6 +659,9 @@ int main(void)
 		TEST(test_open_files),
 		TEST(test_idle),
 		TEST(test_ended),
+		TEST(test_commit),
+		TEST(test_reasons),
+		TEST(test_pending),
 		TEST(test_removal),
 		TEST(test_taken_down),
 		cmocka_unit_test(test_committed),
