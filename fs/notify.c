@@ -93,7 +93,7 @@ bool fs_notifier_start(struct fs *fs)
 	notifier->last = &notifier->first;
 	notifier->stop = false;
 	notifier->ended = false;
-	notifier->started = fs_thread_start(&notifier->thread, run, fs);
+	notifier->started = fs_thread_start(&notifier->thread, "notify", run, fs);
 	return notifier->started;
 }
 

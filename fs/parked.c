@@ -123,7 +123,7 @@ static bool has_thread(struct fs *fs)
 	struct fs_parked *parked = &fs->parked;
 
 	if (!parked->started)
-		parked->started = fs_thread_start(&parked->thread, serve, fs);
+		parked->started = fs_thread_start(&parked->thread, "parked", serve, fs);
 	return parked->started;
 }
 

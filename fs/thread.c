@@ -2,7 +2,7 @@
 
 #include <signal.h>
 
-bool fs_thread_start(pthread_t *thread, void *(*run)(void *context), void *context)
+bool fs_thread_start(pthread_t *thread, const char *name, void *(*run)(void *context), void *context)
 {
 	sigset_t all, before;
 	int error;
@@ -11,5 +11,7 @@ bool fs_thread_start(pthread_t *thread, void *(*run)(void *context), void *conte
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(thread, NULL, run, context);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!error)
+		(void)pthread_setname_np(*thread, name);
 	return !error;
 }

@@ -5,7 +5,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* To be joined. False: there is no room for one more. */
-bool fs_thread_start(pthread_t *thread, void *(*run)(void *context), void *context);
+/* To be joined. Its name, of up to 15 bytes, is for who looks at the process. False: there is no room for one
+ * more. */
+bool fs_thread_start(pthread_t *thread, const char *name, void *(*run)(void *context), void *context);
 
 #endif

@@ -38,6 +38,7 @@ static void tell_definition(struct map *map, const char *table)
 	map_table_to_name(table, name);
 	snprintf(path, sizeof path, "%s/.table.json", name);
 	map_tell_path(map, path, UINT64_MAX, NULL);
+	map_tell_stream(map, table);
 }
 
 static enum ddb_code create_table(

@@ -128,6 +128,15 @@ void map_tell_path(struct map *map, const char *path, uint64_t version, const st
 		map->options.changed(map->options.context, path, version, by);
 }
 
+/* By a name in the directory: who is in that directory stays there. */
+void map_tell_stream(struct map *map, const char *table)
+{
+	char name[MAP_NAME_MAX + 3], path[MAP_NAME_MAX + 3 + sizeof("/.stream/records.jsonl")];
+	map_table_to_name(table, name);
+	snprintf(path, sizeof(path), "%s/.stream/records.jsonl", name);
+	map_tell_path(map, path, UINT64_MAX, NULL);
+}
+
 /* A table's name, "/.typed", and two entries. */
 enum { TELL_PATH = (MAP_NAME_MAX + 3) + 7 + 2 * (MAP_NAME_MAX + 1) + 1 };
 

@@ -38,6 +38,12 @@ void map_records_table(const struct map_file *file, char ret[DDB_TABLE_NAME_MAX 
 
 /* ---- Which stream ---- */
 
+/* Streams know to the millisecond, as their labels do, since when they are. */
+static bool is_own(const struct ddb_stream *stream, int64_t created_ns)
+{
+	return stream->since_ns >= created_ns / 1000000 * 1000000;
+}
+
 /* The table's next stream behind the one that `label` names (empty: its first). */
 static enum ddb_code next_stream(struct map *map, struct ddb_arena *arena, const char *table,
 	int64_t created_ns, const char *label, struct ddb_stream *ret, bool *ret_found, struct ddb_error *err)
@@ -57,7 +63,7 @@ static enum ddb_code next_stream(struct map *map, struct ddb_arena *arena, const
 		*ret = page.streams[0];
 		memcpy(before.label, ret->label, sizeof(before.label));
 		request.after = &before;
-	} while (ret->since_ns < created_ns);
+	} while (!is_own(ret, created_ns));
 	return DDB_OK;
 }
 

@@ -285,6 +285,7 @@ static int apply(struct map *map, const struct map_caller *caller, const struct 
 		return map_errno(code);
 	map_definition_show(map, table);
 	tell_definition(map, place, by);
+	map_tell_stream(map, table->name);
 	if (!defined)
 		tell_table(map, table, by);
 	return 0;

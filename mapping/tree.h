@@ -303,6 +303,8 @@ void map_partition_path(
 void map_partition_name(const struct ddb_table *table, const struct ddb_value *hash, char ret[256]);
 void map_key_path(const struct ddb_table *table, const struct ddb_value *hash, const struct ddb_value *range,
 	char ret[MAP_PATH_MAX]);
+/* After a table's definition has changed: there may be a stream where none was. */
+void map_tell_stream(struct map *map, const char *table);
 /* One path only. */
 void map_tell_path(struct map *map, const char *path, uint64_t version, const struct map_file *by);
 

@@ -204,7 +204,7 @@ static int serve(struct mount *mount, struct ddb_engine *engine)
 		.changed = fs_changed,
 		.enter = fs_enter,
 		.leave = fs_leave,
-		.stirred = fs_stirred,
+		.stirred = mount->options.read_only ? NULL : fs_stirred, /* nothing will */
 		.status = fs_status,
 		.context = fs};
 	struct map *map = fs ? map_new(engine, &map_options) : NULL;
