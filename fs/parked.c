@@ -264,8 +264,7 @@ static struct fs_waiting *take(struct fs_parked *parked)
 
 	pthread_mutex_lock(&parked->lock);
 	while (!parked->closed && ring_is_empty(&parked->due)) {
-		if (ring_is_empty(&parked->waiting) ||
-			(parked->seen == parked->news && !parked->overtaken)) {
+		if (ring_is_empty(&parked->waiting) || (parked->seen == parked->news && !parked->overtaken)) {
 			pthread_cond_wait(&parked->more, &parked->lock);
 			continue;
 		}

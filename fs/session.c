@@ -24,9 +24,6 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	/* Our own invalidations are exact; the kernel's guesses by mtime would only cost. */
 	conn->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS_AUTO |
 				  FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
-	/* The kernel has few requests under way that nobody waits for, and some may be reads that wait for
-	 * long: all releases would wait behind them. */
-	conn->want &= ~(unsigned)FUSE_CAP_ASYNC_DIO;
 	conn->want |=
 		conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
 	fs->can_prune = conn->proto_minor >= FS_PRUNE_MINOR;

@@ -47,8 +47,7 @@ static int reach(struct map_records *records, uint64_t offset, struct ddb_error 
 	return number;
 }
 
-static int follow_read(
-	struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
+static int follow_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
 {
 	struct part *part = file->part;
 	struct ddb_error err;

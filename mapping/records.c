@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	PAGE_BYTES = 256 << 10,   /* of records, as their sizes are counted */
+	PAGE_BYTES = 256 << 10, /* of records, as their sizes are counted */
 	PAGE_MEMORY = 128 << 20,
 	STREAM_MEMORY = 64 << 10, /* a stream's names */
 };
@@ -109,8 +109,8 @@ static int go_on(struct map_records *records, struct ddb_error *err)
 	map_records_table(records->file, table);
 	memcpy(label, records->label, sizeof(label));
 	do {
-		enum ddb_code code = next_stream(records->file->map, &arena, table, records->created_ns,
-			label, &stream, &found, err);
+		enum ddb_code code = next_stream(
+			records->file->map, &arena, table, records->created_ns, label, &stream, &found, err);
 		if (code)
 			return map_errno(code);
 		if (found)

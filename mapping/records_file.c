@@ -48,8 +48,7 @@ static int read_lines(struct part *part, uint64_t offset, char *buffer, size_t s
 	return 0;
 }
 
-static int records_read(
-	struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
+static int records_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length)
 {
 	struct ddb_error err;
 	int number = read_lines(file->part, offset, buffer, size, ret_length, &err);

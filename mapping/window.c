@@ -38,8 +38,7 @@ uint64_t map_window_end(const struct map_window *window)
 	return window->start + window->text.length;
 }
 
-size_t map_window_copy(
-	const struct map_window *window, uint64_t offset, bool line, char *buffer, size_t size)
+size_t map_window_copy(const struct map_window *window, uint64_t offset, bool line, char *buffer, size_t size)
 {
 	const struct ddb_buffer *text = &window->text;
 	uint64_t at = offset - window->start;

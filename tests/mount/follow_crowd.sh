@@ -82,40 +82,4 @@ check "nobody else was told" each_has 1
 poll "nobody waits" waiting 0
 poll "nothing is open" all_closed
 
-# readers by the kernel's asynchronous calls: who submits one waits himself, and no place in a queue is lost
-check "asynchronous reads" timeout 100 python3 - "$f" <<'PYTHON'
-from calls import *
-import signal, struct
-SETUP, SUBMIT = 206, 209
-def reader():
-    context = ctypes.c_ulong(0)
-    same("io_setup", 0, libc.syscall(SETUP, 8, ctypes.byref(context)))
-    fd = os.open(sys.argv[1], os.O_RDONLY)
-    buffer = ctypes.create_string_buffer(4096)
-    control = ctypes.create_string_buffer(struct.pack("=QIIHhIQQqQII", 0, 0, 0, 0, 0, fd, ctypes.addressof(buffer), 4096, 0, 0, 0, 0), 64)
-    pointers = (ctypes.c_void_p * 1)(ctypes.addressof(control))
-    same("io_submit", 1, libc.syscall(SUBMIT, context, 1, pointers))
-    signal.pause()
-children = []
-for i in range(40):
-    pid = os.fork()
-    if not pid:
-        reader()
-    children.append(pid)
-end = time.time() + 20
-while json.loads(read(".status"))["waiting"] != 40 and time.time() < end:
-    time.sleep(0.01)
-same("all wait", 40, json.loads(read(".status"))["waiting"])
-for turn in range(50):
-    same("others close", "ok", write("Quiet/other.json", json.dumps({"n": turn})))
-while json.loads(read(".status"))["handles"] > 41 and time.time() < end:
-    time.sleep(0.01)
-same("what others closed is released", True, json.loads(read(".status"))["handles"] <= 41)
-for pid in children:
-    os.kill(pid, signal.SIGKILL)
-for pid in children:
-    same("killed", signal.SIGKILL, os.WTERMSIG(os.waitpid(pid, 0)[1]))
-finish()
-PYTHON
-poll "nobody waits" waiting 0
 finish
