@@ -146,6 +146,27 @@ same "a batch" "INSERT:e INSERT:f REMOVE:e" "$(events "$mnt/Moved/.stream/record
 mv "$mnt/Moved/f.json" "$mnt/Moved/g.json"
 same "a rename" "INSERT:g REMOVE:f" "$(events "$mnt/Moved/.stream/records.jsonl" | cut -d ' ' -f 4- | xargs -n 1 | sort | xargs)"
 
+# a snapshot and a transaction have what was kept when they began; nothing comes in them, and nothing goes out of them
+kept=$(md5sum <"$mnt/Moved/.stream/records.jsonl")
+mkdir "$mnt/.snapshot/then" "$mnt/.txn/now"
+echo '{"n":6}' >"$mnt/.txn/now/Moved/staged.json"
+same "what is staged is not told" "$kept" "$(md5sum <"$mnt/Moved/.stream/records.jsonl")"
+same "nor inside" "$kept" "$(md5sum <"$mnt/.txn/now/Moved/.stream/records.jsonl")"
+echo '{"n":7}' >"$mnt/Moved/h.json"
+for view in .snapshot/then .txn/now; do
+  same "$view" "$kept" "$(md5sum <"$mnt/$view/Moved/.stream/records.jsonl")"
+  same "$view lists" "follow.jsonl records.jsonl" "$(ls "$mnt/$view/Moved/.stream" | xargs)"
+  same "follow in $view ends at once" "" "$(timeout 20 cat "$mnt/$view/Moved/.stream/follow.jsonl" || echo "exit $?")"
+done
+timeout 20 head -n 1 "$mnt/Moved/.stream/follow.jsonl" >"$work/committed" &
+head=$!
+poll "head waits" grep -q '"waiting": 1,' "$mnt/.status"
+check "commit" mv "$mnt/.txn/now" "$mnt/.txn/committed/"
+check "whoever follows hears of a commit" wait $head
+same "of what was staged" "INSERT:staged" "$(events "$work/committed")"
+rmdir "$mnt/.snapshot/then"
+rm "$mnt/Moved/h.json" "$mnt/Moved/staged.json"
+
 # 20,000 records of parallel writers: in order, each once, with little memory, also from the middle of them
 for w in 1 2 3 4; do
   python3 -c '
@@ -153,7 +174,6 @@ import sys
 for i in range(5000):
     print("{\"id\":\"%s-%05d\",\"text\":\"%s\"}" % (sys.argv[1], i, "x" * 400))' $w >"$work/lines$w"
 done
-same "from here" "INSERT:g REMOVE:f" "$(events "$mnt/Moved/.stream/records.jsonl" | cut -d ' ' -f 4- | xargs -n 1 | sort | xargs)"
 from=$(tail -n 1 "$mnt/Moved/.stream/records.jsonl" | jq -r .dynamodb.SequenceNumber)
 writers=()
 for w in 1 2 3 4; do
