@@ -72,6 +72,9 @@ static ssize_t read_request(int fd, void *buffer, size_t size, void *userdata)
 	struct fuse_in_header header;
 	struct init_in init = {0};
 
+	/* The last unmount came while a request was on its way to us: an end like any other (ENODEV). */
+	if (length < 0 && errno == ECONNABORTED)
+		errno = ENODEV;
 	if (length < (ssize_t)sizeof header)
 		return length;
 	memcpy(&header, buffer, sizeof header);
