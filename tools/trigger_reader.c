@@ -137,10 +137,13 @@ enum trigger_read trigger_reader_read(struct trigger_reader *reader)
 
 const char *trigger_reader_line(struct trigger_reader *reader, size_t *ret_length)
 {
-	const char *line = reader->text.bytes + reader->used;
 	size_t left = reader->text.length - reader->used;
-	const char *end = left ? memchr(line, '\n', left) : NULL;
+	const char *line, *end;
 
+	if (!left)
+		return NULL;
+	line = reader->text.bytes + reader->used;
+	end = memchr(line, '\n', left);
 	if (!end)
 		return NULL;
 	*ret_length = (size_t)(end - line);

@@ -57,11 +57,10 @@ class Worker:
     def until_back(self):
         while not self.stopped():
             try:
-                if not os.path.ismount(self.mnt):
-                    raise OSError()
-                os.stat(self.mnt + "/Accounts/a0.json")
+                with open(self.mnt + "/.status") as status:
+                    json.load(status)
                 return
-            except OSError:
+            except (OSError, ValueError):
                 time.sleep(0.02)
 
     def look(self):

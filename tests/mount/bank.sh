@@ -23,20 +23,23 @@ unseen=()
 why='length > 0 and all(.[]; .path and .Code and .Message)'
 
 stopped() { [ -e "$directory/stop" ]; }
+# Whose mount it is; a name that the kernel remembers may outlive that.
+serving() { jq -e .pid "$mnt/.status" 2>/dev/null; }
 away() {
   away=$((away + 1))
-  until stopped || { mountpoint -q "$mnt" && [ -e "$mnt/Accounts/a0.json" ]; }; do sleep 0.02; done 2>/dev/null
+  until stopped || serving >/dev/null; do sleep 0.02; done
   look
 }
 # What was acknowledged is there, whatever died since.
 look() {
-  local id
+  local id pid
+  pid=$(serving) || return
   for id in "${unseen[@]}"; do
     [ -e "$mnt/Transfers/$id.json" ] && continue
-    # Nor is it there if the mount is gone.
-    [ -e "$mnt/Accounts/a0.json" ] || return
-    [ -e "$mnt/Transfers/$id.json" ] || { echo "bank: $name: transfer $id was acknowledged and is gone" >&2; exit 1; }
-  done 2>/dev/null
+    [ "$(serving)" = "$pid" ] || return # it died meanwhile
+    echo "bank: $name: transfer $id was acknowledged and is gone" >&2
+    exit 1
+  done
   unseen=()
 }
 # stage TXN ID SOURCE TARGET AMOUNT: 0; 1: something is in the way; 2: not enough money; 3: the transfer is there
@@ -44,7 +47,8 @@ stage() {
   local txn=$1 id=$2 source target
   mkdir "$txn" || return 1
   source=$(jq -e .balance "$txn/Accounts/$3.json") && target=$(jq -e .balance "$txn/Accounts/$4.json") || return 1
-  [ ! -e "$txn/Transfers/$id.json" ] || return 3
+  # With a token it is the commit that knows.
+  [ "$tokens" = tokens ] || [ ! -e "$txn/Transfers/$id.json" ] || return 3
   [ "$source" -ge "$5" ] || return 2
   echo "{\"balance\":$((source - $5)),\"transfer\":\"$id\"}" >>"$txn/Accounts/$3.json" || return 1
   echo "{\"balance\":$((target + $5)),\"transfer\":\"$id\"}" >>"$txn/Accounts/$4.json" || return 1

@@ -23,6 +23,7 @@ poll "what comes" grep -q end "$work/event"
 same "its event" '["INSERT","7"]' "$(head -n 1 "$work/event" | jq -c '.Records[0] | [.eventName, .dynamodb.NewImage.n.N]')"
 rm "$mnt/Tab/new.json"
 poll "a removal" grep -q REMOVE "$work/event"
+poll "is done" at "$(tail -n 1 "$mnt/Tab/.stream/records.jsonl" | jq -r .dynamodb.SequenceNumber)"
 stopped "SIGTERM"
 same "says nothing" "" "$(cat "$work/said")"
 
