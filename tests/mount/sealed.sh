@@ -81,6 +81,26 @@ check "keys in the store's files" "$KEYSCAN" "$store" "$key" - "$store"/* "$work
 "$KEYSCAN" "$store" "$key" - "$key" >"$work/said"
 same "a key is found where it is" 1 "$?"
 
+# A real core dump, where the system writes one into the directory of the process.
+pattern=$(cat /proc/sys/kernel/core_pattern)
+if [ "$SANITIZED" = none ] && [[ $pattern != *[/\|]* ]] && ulimit -c unlimited 2>/dev/null; then
+  mkdir "$work/cores"
+  cd "$work/cores" || finish
+  start "keyfile=$key"
+  check "read" grep -q HidValue1 "$mnt/VisTable/HidKey1.json"
+  kill -ABRT "$daemon"
+  wait "$daemon" 2>/dev/null
+  daemon=
+  umount -l "$mnt"
+  for core in "$work"/cores/*; do
+    [ -s "$core" ] || continue # there was no room for one
+    check "the dump is of this process" grep -aq HidName "$core"
+    check "keys in a core dump" "$KEYSCAN" "$store" "$key" - "$core"
+  done
+  cd "$work" || finish
+  ulimit -c 0
+fi
+
 # What was removed and changed is not in pages that are free either; and all of it is there for who has the key.
 start "keyfile=$key"
 same "an item" HidValue1 "$(jq -r .HidName "$mnt/VisTable/HidKey1.json")"
