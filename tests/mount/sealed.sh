@@ -6,44 +6,44 @@ key=$work/key
 openssl rand -hex 32 >"$key"
 start "keyfile=$key,trace=$work/trace"
 
-# Each hidden text begins with Hid, each visible one with Vis.
+# Each hidden text begins with Hidden, each visible one with Vis.
 mkdir "$mnt/VisTable" "$mnt/VisPairs"
 cat >"$mnt/VisTable/.table.json" <<'END'
-{"AttributeDefinitions": [{"AttributeName": "HidId", "AttributeType": "S"}],
- "KeySchema": [{"AttributeName": "HidId", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST",
+{"AttributeDefinitions": [{"AttributeName": "HiddenId", "AttributeType": "S"}],
+ "KeySchema": [{"AttributeName": "HiddenId", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST",
  "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
- "TimeToLiveSpecification": {"AttributeName": "HidExpiry", "Enabled": true}}
+ "TimeToLiveSpecification": {"AttributeName": "HiddenExpiry", "Enabled": true}}
 END
 cat >"$mnt/VisPairs/.table.json" <<'END'
-{"AttributeDefinitions": [{"AttributeName": "HidPk", "AttributeType": "S"}, {"AttributeName": "HidSk", "AttributeType": "S"},
-   {"AttributeName": "HidColour", "AttributeType": "S"}, {"AttributeName": "HidSize", "AttributeType": "S"}],
- "KeySchema": [{"AttributeName": "HidPk", "KeyType": "HASH"}, {"AttributeName": "HidSk", "KeyType": "RANGE"}],
+{"AttributeDefinitions": [{"AttributeName": "HiddenPk", "AttributeType": "S"}, {"AttributeName": "HiddenSk", "AttributeType": "S"},
+   {"AttributeName": "HiddenColour", "AttributeType": "S"}, {"AttributeName": "HiddenSize", "AttributeType": "S"}],
+ "KeySchema": [{"AttributeName": "HiddenPk", "KeyType": "HASH"}, {"AttributeName": "HiddenSk", "KeyType": "RANGE"}],
  "BillingMode": "PAY_PER_REQUEST",
- "LocalSecondaryIndexes": [{"IndexName": "HidLocal", "Projection": {"ProjectionType": "ALL"},
-   "KeySchema": [{"AttributeName": "HidPk", "KeyType": "HASH"}, {"AttributeName": "HidSize", "KeyType": "RANGE"}]}],
- "GlobalSecondaryIndexes": [{"IndexName": "HidGlobal", "Projection": {"ProjectionType": "ALL"},
-   "KeySchema": [{"AttributeName": "HidColour", "KeyType": "HASH"}, {"AttributeName": "HidSize", "KeyType": "RANGE"}]}],
+ "LocalSecondaryIndexes": [{"IndexName": "HiddenLocal", "Projection": {"ProjectionType": "ALL"},
+   "KeySchema": [{"AttributeName": "HiddenPk", "KeyType": "HASH"}, {"AttributeName": "HiddenSize", "KeyType": "RANGE"}]}],
+ "GlobalSecondaryIndexes": [{"IndexName": "HiddenGlobal", "Projection": {"ProjectionType": "ALL"},
+   "KeySchema": [{"AttributeName": "HiddenColour", "KeyType": "HASH"}, {"AttributeName": "HiddenSize", "KeyType": "RANGE"}]}],
  "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "KEYS_ONLY"}}
 END
-long=$(printf 'HidLong%.0s' {1..30}) # a name that is cut, and found by its digest
+long=$(printf 'HiddenLong%.0s' {1..30}) # a name that is cut, and found by its digest
 for number in 1 2 3; do
-  check "put" tee "$mnt/VisTable/HidKey$number.json" <<<"{\"HidName\": \"HidValue$number\", \"HidExpiry\": 4000000000}" >/dev/null
-  check "append" tee -a "$mnt/VisTable/HidKey$number.json" <<<'{"HidAdded": "HidLater"}' >/dev/null
-  check "put" "$DYNAMOUNT" api "$mnt" PutItem "{\"TableName\": \"VisPairs\", \"Item\": {\"HidPk\": {\"S\": \"HidPartition\"},
-    \"HidSk\": {\"S\": \"VisSort$number\"}, \"HidColour\": {\"S\": \"HidRed\"}, \"HidSize\": {\"S\": \"VisRange$number\"},
-    \"HidBytes\": {\"B\": \"$(printf 'HidBinary' | base64)\"}, \"HidSet\": {\"SS\": [\"HidMember\"]}}}" >/dev/null
+  check "put" tee "$mnt/VisTable/HiddenKey$number.json" <<<"{\"HiddenName\": \"HiddenValue$number\", \"HiddenExpiry\": 4000000000}" >/dev/null
+  check "append" tee -a "$mnt/VisTable/HiddenKey$number.json" <<<'{"HiddenAdded": "HiddenLater"}' >/dev/null
+  check "put" "$DYNAMOUNT" api "$mnt" PutItem "{\"TableName\": \"VisPairs\", \"Item\": {\"HiddenPk\": {\"S\": \"HiddenPartition\"},
+    \"HiddenSk\": {\"S\": \"VisSort$number\"}, \"HiddenColour\": {\"S\": \"HiddenRed\"}, \"HiddenSize\": {\"S\": \"VisRange$number\"},
+    \"HiddenBytes\": {\"B\": \"$(printf 'HiddenBinary' | base64)\"}, \"HiddenSet\": {\"SS\": [\"HiddenMember\"]}}}" >/dev/null
 done
-check "a long key" "$DYNAMOUNT" api "$mnt" PutItem "{\"TableName\": \"VisTable\", \"Item\": {\"HidId\": {\"S\": \"$long\"}}}" >/dev/null
-check "ttl" setfattr -n user.ttl -v +1d "$mnt/VisTable/HidKey1.json"
-check "delete" rm "$mnt/VisTable/HidKey3.json"
-check "a scratch file" tee "$mnt/VisTable/.HidFile" <<<"HidContents" >/dev/null
-check "a scratch directory" mkdir "$mnt/.HidDirectory"
-check "a file in it" tee "$mnt/.HidDirectory/HidInside" <<<"HidDeep" >/dev/null
-check "a transaction" mkdir "$mnt/.txn/HidOne" "$mnt/.txn/HidTwo"
-check "staged" tee "$mnt/.txn/HidOne/VisTable/HidStagedKey.json" <<<'{"HidName": "HidStaged"}' >/dev/null
-check "staged" tee "$mnt/.txn/HidTwo/VisTable/HidTwoKey.json" <<<'{"HidName": "HidCommitted"}' >/dev/null
-check "committed" mv "$mnt/.txn/HidTwo" "$mnt/.txn/committed/HidToken"
-refused "a refusal" tee "$mnt/VisTable/HidBad.json" <<<'{"HidName": nothing}'
+check "a long key" "$DYNAMOUNT" api "$mnt" PutItem "{\"TableName\": \"VisTable\", \"Item\": {\"HiddenId\": {\"S\": \"$long\"}}}" >/dev/null
+check "ttl" setfattr -n user.ttl -v +1d "$mnt/VisTable/HiddenKey1.json"
+check "delete" rm "$mnt/VisTable/HiddenKey3.json"
+check "a scratch file" tee "$mnt/VisTable/.HiddenFile" <<<"HiddenContents" >/dev/null
+check "a scratch directory" mkdir "$mnt/.HiddenDirectory"
+check "a file in it" tee "$mnt/.HiddenDirectory/HiddenInside" <<<"HiddenDeep" >/dev/null
+check "a transaction" mkdir "$mnt/.txn/HiddenOne" "$mnt/.txn/HiddenTwo"
+check "staged" tee "$mnt/.txn/HiddenOne/VisTable/HiddenStagedKey.json" <<<'{"HiddenName": "HiddenStaged"}' >/dev/null
+check "staged" tee "$mnt/.txn/HiddenTwo/VisTable/HiddenTwoKey.json" <<<'{"HiddenName": "HiddenCommitted"}' >/dev/null
+check "committed" mv "$mnt/.txn/HiddenTwo" "$mnt/.txn/committed/HiddenToken"
+refused "a refusal" tee "$mnt/VisTable/HiddenBad.json" <<<'{"HiddenName": nothing}'
 check "there is a stream" jq -e .StreamSpecification.StreamEnabled "$mnt/VisTable/.status.json" >/dev/null
 check "synced" sync -f "$mnt"
 
@@ -51,9 +51,9 @@ check "synced" sync -f "$mnt"
 looks() {
   local text
   for file in "$store"/*; do
-    grep -aoE 'Hid[A-Za-z]+' "$file" >"$work/found" && fail "$1: in ${file##*/}: $(sort -u "$work/found" | head -5 | xargs)"
+    grep -aoE 'Hidden[A-Za-z]+' "$file" >"$work/found" && fail "$1: in ${file##*/}: $(sort -u "$work/found" | head -5 | xargs)"
     # the same with a NUL after each byte, in base64, or in hexadecimal: of the values, which are the longest
-    for text in "$(printf HidValue | base64)" "$(printf HidValue | xxd -p)" "$(printf HidContents | base64 | cut -c1-12)"; do
+    for text in "$(printf HiddenValue | base64 | cut -c1-12)" "$(printf HiddenValue | xxd -p)" "$(printf HiddenContents | base64 | cut -c1-12)"; do
       ! grep -aqi "$text" "$file" || fail "$1: $text in ${file##*/}"
     done
   done
@@ -87,14 +87,14 @@ if [ "$SANITIZED" = none ] && [[ $pattern != *[/\|]* ]] && ulimit -c unlimited 2
   mkdir "$work/cores"
   cd "$work/cores" || finish
   start "keyfile=$key"
-  check "read" grep -q HidValue1 "$mnt/VisTable/HidKey1.json"
+  check "read" grep -q HiddenValue1 "$mnt/VisTable/HiddenKey1.json"
   kill -ABRT "$daemon"
   wait "$daemon" 2>/dev/null
   daemon=
   umount -l "$mnt"
   for core in "$work"/cores/*; do
     [ -s "$core" ] || continue # there was no room for one
-    check "the dump is of this process" grep -aq HidName "$core"
+    check "the dump is of this process" grep -aq HiddenName "$core"
     check "keys in a core dump" "$KEYSCAN" "$store" "$key" - "$core"
   done
   cd "$work" || finish
@@ -103,12 +103,12 @@ fi
 
 # What was removed and changed is not in pages that are free either; and all of it is there for who has the key.
 start "keyfile=$key"
-same "an item" HidValue1 "$(jq -r .HidName "$mnt/VisTable/HidKey1.json")"
-same "a scratch file" HidContents "$(cat "$mnt/VisTable/.HidFile")"
-same "what was committed" HidCommitted "$(jq -r .HidName "$mnt/VisTable/HidTwoKey.json")"
+same "an item" HiddenValue1 "$(jq -r .HiddenName "$mnt/VisTable/HiddenKey1.json")"
+same "a scratch file" HiddenContents "$(cat "$mnt/VisTable/.HiddenFile")"
+same "what was committed" HiddenCommitted "$(jq -r .HiddenName "$mnt/VisTable/HiddenTwoKey.json")"
 check "a table goes" rm -r "$mnt/VisTable"
 stop
 for file in "$store"/*; do
-  ! grep -aq Hid "$file" || fail "after a removal: in ${file##*/}"
+  ! grep -aq Hidden "$file" || fail "after a removal: in ${file##*/}"
 done
 finish
