@@ -94,7 +94,7 @@ if [ "$SANITIZED" = none ] && [[ $pattern != *[/\|]* ]] && ulimit -c unlimited 2
   umount -l "$mnt"
   for core in "$work"/cores/*; do
     [ -s "$core" ] || continue # there was no room for one
-    check "the dump is of this process" grep -aq HiddenName "$core"
+    check "the dump is of this process" grep -aqF "$mnt" "$core"
     check "keys in a core dump" "$KEYSCAN" "$store" "$key" - "$core"
   done
   cd "$work" || finish
