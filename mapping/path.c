@@ -185,7 +185,7 @@ const struct map_row map_rows[] = {
 	{MAP_SCAN, MAP_TABLE, .name = ".scan", .listing = &map_listing_fixed, DIRECTORY},
 	{MAP_QUERIES, MAP_TABLE, .name = ".query", .match = map_match_queries, .untold = true, DIRECTORY},
 	{MAP_INDEXES, MAP_TABLE, .name = ".index", .untold = true, .listing = &map_listing_indexes, DIRECTORY},
-	{MAP_STREAM, MAP_TABLE, .name = ".stream", .where = MAP_OUTSIDE, .match = map_match_stream, .untold = true, .listing = &map_listing_fixed, DIRECTORY},
+	{MAP_STREAM, MAP_TABLE, .name = ".stream", .match = map_match_stream, .untold = true, .listing = &map_listing_fixed, DIRECTORY},
 	{MAP_ITEM, MAP_TABLE, .match = map_match_item, ITEM},
 	{MAP_PARTITION, MAP_TABLE, PARTITION},
 	{MAP_SCRATCH_DIRECTORY, MAP_TABLE, SCRATCH_DIRECTORY},
