@@ -231,15 +231,15 @@ static int set_mtime_beyond(
 	return error;
 }
 
-/* The text that its only writer has edited in place comes before the time that he sets. */
-static void put_edited(struct fs *fs, const struct fs_node *node, const struct map_caller *caller)
+/* The time is also that of the text which its only writer has edited in place. */
+static void set_draft_mtime(
+	struct fs *fs, const struct fs_node *node, const struct map_caller *caller, int64_t mtime_ns)
 {
 	struct fs_handle *handle = fs_handle_drafting(fs, node, caller);
 
 	if (!handle)
 		return;
-	map_file_put_edited(handle->file, caller);
-	fs_handle_settle(fs, handle, false);
+	map_file_set_draft_mtime(handle->file, mtime_ns);
 	fs_handle_put(fs, handle, caller);
 }
 
@@ -256,7 +256,7 @@ static int set_mtime(struct fs *fs, struct fs_node *node, const char *path, cons
 	error = fs_settle_created(fs, node, caller);
 	if (error)
 		return error;
-	put_edited(fs, node, caller);
+	set_draft_mtime(fs, node, caller, mtime_ns);
 	pthread_mutex_lock(&fs->nodes.lock);
 	attached = node->attached;
 	if (attached)

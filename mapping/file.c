@@ -553,12 +553,12 @@ int map_file_settle(struct map_file *file, const struct map_caller *caller)
 	return number;
 }
 
-void map_file_put_edited(struct map_file *file, const struct map_caller *caller)
+void map_file_set_draft_mtime(struct map_file *file, int64_t mtime_ns)
 {
-	if (!file->ops->put_edited)
+	if (!file->ops->set_draft_mtime)
 		return;
 	pthread_mutex_lock(&file->lock);
-	file->ops->put_edited(file, caller);
+	file->ops->set_draft_mtime(file, mtime_ns);
 	pthread_mutex_unlock(&file->lock);
 }
 

@@ -27,8 +27,8 @@ struct map_file_ops {
 	int (*flush)(struct map_file *file, const struct map_caller *caller);
 	int (*sync)(struct map_file *file, const struct map_caller *caller);
 	int (*settle)(
-		struct map_file *file, const struct map_caller *caller); /* of a pending name; NULL: 0 */
-	void (*put_edited)(struct map_file *file, const struct map_caller *caller); /* NULL: nothing */
+		struct map_file *file, const struct map_caller *caller);  /* of a pending name; NULL: 0 */
+	void (*set_draft_mtime)(struct map_file *file, int64_t mtime_ns); /* NULL: nothing */
 	int (*release)(struct map_file *file,
 		const struct map_caller *caller); /* the last chance to commit; then done is called */
 	/* The path has changed, and with it what else the kind knows of the names above; NULL: nothing. */

@@ -153,7 +153,9 @@ static int put_document(struct map_file *file, const struct map_caller *caller, 
 	const struct ddb_value *document, struct ddb_error *err)
 {
 	MAP_PLACE_AUTO struct map_place place = {0};
-	struct map_item_put put = {.document = document, .condition = condition(file, file->part)};
+	struct item_part *part = file->part;
+	struct map_item_put put = {
+		.document = document, .condition = condition(file, part), .mtime_ns = part->writer.mtime_ns};
 	struct ddb_meta meta;
 
 	(void)caller;
@@ -346,12 +348,12 @@ static bool item_draft(const struct map_file *file, uint64_t *ret)
 	return map_writer_draft(&part->writer, ret);
 }
 
-static void item_put_edited(struct map_file *file, const struct map_caller *caller)
+static void item_set_draft_mtime(struct map_file *file, int64_t mtime_ns)
 {
 	struct item_part *part = file->part;
 
 	if (!is_appending(part))
-		map_writer_put_edited(&part->writer, caller);
+		map_writer_set_mtime(&part->writer, mtime_ns);
 }
 
 static const struct map_file_ops item_ops = {
@@ -362,7 +364,7 @@ static const struct map_file_ops item_ops = {
 	.flush = item_flush,
 	.sync = item_sync,
 	.settle = item_settle,
-	.put_edited = item_put_edited,
+	.set_draft_mtime = item_set_draft_mtime,
 	.release = item_release,
 	.done = item_done,
 };

@@ -156,8 +156,8 @@ int map_reopen(struct map *map, const struct map_caller *caller, const char *pat
 /* *ret_length may be short only at the end of the text, or of a line of a file that waits. */
 int map_file_read(struct map_file *file, uint64_t offset, char *buffer, size_t size, size_t *ret_length);
 /*
- * Whether a read of the file may answer EAGAIN: what it asks for does not exist yet. Whoever calls again after
- * each `stirred` that came since before he was answered misses nothing. The map itself never waits.
+ * Whether a read of the file may answer EAGAIN: what it asks for does not exist yet. Whoever calls again
+ * after each `stirred` that came since before he was answered misses nothing. The map itself never waits.
  */
 bool map_file_waits(const struct map_file *file);
 /* Whether a read would be answered at once that begins where the last one ended, be it with an error. */
@@ -194,9 +194,8 @@ bool map_file_draft(struct map_file *file, uint64_t *ret);
 bool map_file_pending(const struct map_file *file);
 /* Puts a pending name that was never written to as an item of its key attributes; otherwise nothing. */
 int map_file_settle(struct map_file *file, const struct map_caller *caller);
-/* Puts what was edited in place if it is a document by now, so that a time that is set then is that text's.
- */
-void map_file_put_edited(struct map_file *file, const struct map_caller *caller);
+/* A time is set: what was edited in place and is not put yet has it when it is, unless it is edited again. */
+void map_file_set_draft_mtime(struct map_file *file, int64_t mtime_ns);
 /* Unless something is written yet, nothing is to come of a pending name. */
 void map_file_forgo(struct map_file *file);
 /* The front end's own mark on a file. */

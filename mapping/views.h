@@ -30,8 +30,8 @@ struct map_view {
 	struct map_transaction *transaction; /* NULL: a snapshot */
 
 	int64_t used_ns; /* atomic */
-	bool over;  /* atomic: committed or aborted, nothing more is done in it */
-	bool ended; /* atomic: the engine let it go, and those who knew something of it are told */
+	bool over;       /* atomic: committed or aborted, nothing more is done in it */
+	bool ended;      /* atomic: the engine let it go, and those who knew something of it are told */
 	/* Held for reading by whoever does something in it, for writing by its commit. Readers come first:
 	 * one may have the front end's locks, for which another one waits. */
 	pthread_rwlock_t lock;
@@ -70,8 +70,8 @@ static inline void map_view_unrefp(struct map_view **view)
 /* Around all that is done in a view. ESTALE: it is over or has ended, and map_view_leave must not follow. */
 DDB_MUST_CHECK int map_view_enter(struct map_view *view);
 void map_view_leave(struct map_view *view);
-/* Before what is done with an open file, without locks: a commit that waits goes first, or writers who come one after
- * the other would keep it waiting for ever. */
+/* Before what is done with an open file, without locks: a commit that waits goes first, or writers who come
+ * one after the other would keep it waiting for ever. */
 void map_view_give_way(struct map_view *view);
 /* What belongs to the one who began it is nobody else's but root's. */
 bool map_view_admits(const struct map_view *view, const struct map_caller *caller);

@@ -295,6 +295,7 @@ static int write_in_place(struct map_writer *writer, const struct map_caller *ca
 		return number;
 	memcpy(writer->text.bytes + offset, bytes, size);
 	writer->dirty = true;
+	writer->mtime_ns = 0;
 	return 0;
 }
 
@@ -334,20 +335,10 @@ static int judge_in_place(struct map_writer *writer, const struct map_caller *ca
 	return number;
 }
 
-void map_writer_put_edited(struct map_writer *writer, const struct map_caller *caller)
+void map_writer_set_mtime(struct map_writer *writer, int64_t mtime_ns)
 {
-	struct ddb_error err = {0};
-	struct ddb_value document;
-	DDB_ARENA_AUTO struct ddb_arena arena = {0};
-
-	if (writer->refused || writer->mode != MAP_WRITER_IN_PLACE || !writer->dirty || is_committed(writer))
-		return;
-	ddb_arena_init(&arena, MAP_DOCUMENT_MEMORY);
-	if (ddb_json_read(&arena, writer->limits, writer->text.bytes, writer->text.length, &document, &err) ||
-		put(writer, caller, &arena, &document, &err))
-		return;
-	remember_committed(writer);
-	writer->dirty = false;
+	if (writer->mode == MAP_WRITER_IN_PLACE && writer->dirty)
+		writer->mtime_ns = mtime_ns;
 }
 
 /* ---- The whole ---- */
@@ -377,6 +368,7 @@ static int begin_anew(struct map_writer *writer)
 	ddb_buffer_clear(&writer->text);
 	writer->mode = MAP_WRITER_SEQUENTIAL;
 	writer->complete = writer->dirty = writer->unfinished_told = false;
+	writer->mtime_ns = 0;
 	writer->refused = 0;
 	return 0;
 }
@@ -393,9 +385,11 @@ int map_writer_truncate(struct map_writer *writer, const struct map_caller *call
 	if (number || size == writer->text.length)
 		return number;
 	number = set_length(writer, caller, size, "truncate");
-	if (!number)
-		writer->dirty = true;
-	return number;
+	if (number)
+		return number;
+	writer->dirty = true;
+	writer->mtime_ns = 0;
+	return 0;
 }
 
 static int judge_in_order(struct map_writer *writer, const struct map_caller *caller, const char *operation)

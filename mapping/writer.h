@@ -37,6 +37,7 @@ struct map_writer {
 	bool complete;         /* sequential: the document of this text is put */
 	bool put;              /* something was put through this file */
 	bool dirty;            /* in place: edited since it was judged */
+	int64_t mtime_ns;      /* in place: set since it was edited last; 0: now */
 	bool unfinished_told;  /* sequential: that the text is no document yet was said once */
 	int refused;           /* the errno of the write that spoilt the text; each later write has it too */
 	bool has_committed;    /* in place: the digest of the text that is put */
@@ -56,9 +57,8 @@ int map_writer_truncate(struct map_writer *writer, const struct map_caller *call
  * what was written since. */
 int map_writer_settle(struct map_writer *writer, const struct map_caller *caller, const char *operation);
 
-/* Puts what was edited in place if it is a document by now; what is none is left to a settling, unrecorded.
- */
-void map_writer_put_edited(struct map_writer *writer, const struct map_caller *caller);
+/* A time is set: what was edited in place has it when it is put, unless it is edited again. */
+void map_writer_set_mtime(struct map_writer *writer, int64_t mtime_ns);
 
 /* Whether the text is the writer's own, to be read from it. */
 bool map_writer_holds_text(const struct map_writer *writer);

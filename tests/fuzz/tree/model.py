@@ -13,6 +13,7 @@ class Item:
     def __init__(self, document):
         self.document = document
         self.mtime = (0, 0)
+        self.set_at, self.set_to = 0, None
         self.ino = None
         self.puts = 0
 
@@ -21,6 +22,12 @@ class Item:
 
     def set_time(self, ns):
         self.mtime = (ns, ns)
+        self.set_at, self.set_to = time.time_ns(), ns
+
+    def edited(self, since):
+        """A time that was set meanwhile may be the text's."""
+        if self.set_at >= since:
+            self.mtime = min(self.mtime[0], self.set_to), max(self.mtime[1], self.set_to)
 
 
 class Scratch:
