@@ -159,8 +159,9 @@ struct ddb_put_item {
 	struct ddb_value item;
 	enum ddb_condition condition;
 	int64_t mtime_ns; /* 0: now */
-	/* When not NULL: this scratch file is removed in the same transaction (the rename of a temporary). */
-	const struct ddb_scratch_name *consume;
+	/* When not NULL: this scratch file is removed in the same transaction (the rename of a temporary), or
+	 * gets the name `consume_as`, in place of what has it (one that is still open). */
+	const struct ddb_scratch_name *consume, *consume_as;
 	const struct ddb_write_terms *terms; /* or NULL */
 };
 

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 struct map_file;
+struct map_consume;
 
 struct map_file_ops {
 	/* NULL members answer: read EBADF, write EACCES, truncate EACCES, flush and sync 0. */
@@ -122,8 +123,8 @@ int map_scratch_open(struct map *map, const struct map_place *place, struct map_
  * here. A kindless provisional table is settled.
  */
 int map_item_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place,
-	const char *text, size_t length, int64_t mtime_ns, bool no_replace,
-	const struct ddb_scratch_name *consume, struct ddb_error *err);
+	const char *text, size_t length, int64_t mtime_ns, bool no_replace, const struct map_consume *consume,
+	struct ddb_error *err);
 int map_definition_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place,
 	const char *text, size_t length, struct ddb_error *err);
 /* Gives a provisional table its definition; what would not keep its name is refused, and recorded if there is

@@ -124,7 +124,8 @@ int map_item_put(struct map *map, struct ddb_arena *arena, const struct map_plac
 		.table = place->table->name,
 		.condition = request->condition,
 		.mtime_ns = request->mtime_ns,
-		.consume = request->consume,
+		.consume = request->consume ? request->consume->name : NULL,
+		.consume_as = request->consume ? request->consume->as : NULL,
 	};
 	struct ddb_put_result result;
 	struct ddb_value given;
@@ -139,8 +140,8 @@ int map_item_put(struct map *map, struct ddb_arena *arena, const struct map_plac
 }
 
 int map_item_put_text(struct map *map, const struct map_caller *caller, const struct map_place *place,
-	const char *text, size_t length, int64_t mtime_ns, bool no_replace,
-	const struct ddb_scratch_name *consume, struct ddb_error *err)
+	const char *text, size_t length, int64_t mtime_ns, bool no_replace, const struct map_consume *consume,
+	struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	MAP_PLACE_AUTO struct map_place settled = {0};

@@ -8,6 +8,7 @@
 
 #include "mapping/document.h"
 #include "mapping/file.h"
+#include "mapping/scratches.h"
 
 /* The whole item of `place`; it lives in `arena`. ENOENT, also for a place that no key can have yet. */
 int map_item_get(struct map *map, struct ddb_arena *arena, const struct map_place *place,
@@ -32,7 +33,7 @@ struct map_item_put {
 	const struct ddb_value *document; /* as the JSON reader gave it; or NULL */
 	enum ddb_condition condition;
 	int64_t mtime_ns;
-	const struct ddb_scratch_name *consume;
+	const struct map_consume *consume; /* or NULL */
 };
 int map_item_put(struct map *map, struct ddb_arena *arena, const struct map_place *place,
 	const struct map_item_put *request, struct ddb_meta *ret, struct ddb_error *err);

@@ -23,7 +23,7 @@ struct rename {
 	const struct map_place *from, *to;
 	unsigned flags;
 	bool no_replace, exchange;
-	const struct ddb_scratch_name *consume; /* the source, where a put removes it */
+	const struct map_consume *consume; /* the source, where a put takes it away */
 };
 
 static int refuse(struct ddb_error *err, int number, const char *why)
@@ -109,7 +109,7 @@ static int keep_version(const struct rename *rename, struct ddb_error *err)
 	return result.existed ? 0 : ENOENT;
 }
 
-static int keep_item(void *context, const struct ddb_scratch_name *consume, struct ddb_error *err)
+static int keep_item(void *context, const struct map_consume *consume, struct ddb_error *err)
 {
 	const struct rename *rename = context;
 	int number;
@@ -230,7 +230,7 @@ static int put_item(
 		rename->no_replace, rename->consume, err));
 }
 
-static int consume_item(void *context, const struct ddb_scratch_name *consume, struct ddb_error *err)
+static int consume_item(void *context, const struct map_consume *consume, struct ddb_error *err)
 {
 	struct rename rename = *(const struct rename *)context;
 	rename.consume = consume;
@@ -260,16 +260,10 @@ static int put_definition(
 	return code ? map_errno(code) : 0;
 }
 
-/* The table has it: what cannot be removed is only left over. */
-static int consume_definition(void *context, const struct ddb_scratch_name *consume, struct ddb_error *err)
+static int spend_on_definition(void *context, const struct map_consume *consume, struct ddb_error *err)
 {
-	const struct rename *rename = context;
-	struct ddb_engine *engine = rename->map->engine;
-	struct ddb_error dropped;
-	int number = with_text(rename, put_definition, err);
-	if (!number && consume)
-		(void)engine->ops->scratch_remove(engine, consume, &dropped);
-	return number;
+	(void)consume;
+	return with_text(context, put_definition, err);
 }
 
 static int scratch_to_definition(const struct rename *rename, struct ddb_error *err)
@@ -277,8 +271,8 @@ static int scratch_to_definition(const struct rename *rename, struct ddb_error *
 	struct map_attr attr;
 	if (rename->no_replace && !map_place_stat(rename->map, rename->arena, rename->to, &attr, err))
 		return EEXIST;
-	int number = map_scratch_consume(
-		rename->map, &rename->from->scratch, consume_definition, (void *)rename, err);
+	int number = map_scratch_spend(
+		rename->map, &rename->from->scratch, spend_on_definition, (void *)rename, err);
 	if (!number)
 		scratch_left(rename);
 	return number;

@@ -346,18 +346,42 @@ int map_scratch_rename(struct map *map, const struct ddb_scratch_name *from,
 	return number;
 }
 
+static int consume_name(struct map *map, const struct ddb_scratch_name *name, map_scratch_change *change,
+	void *context, struct ddb_error *err)
+{
+	RENAMING_AUTO struct renaming renaming = {0};
+	struct map_scratch *scratch = find(map, name);
+	if (scratch && !orphan_init(map, &renaming))
+		return no_memory(err);
+	const struct map_consume what = {.name = name, .as = scratch ? &renaming.name : NULL};
+	int number = change(context, &what, err);
+	if (!number && scratch) {
+		scratch->put = true;
+		become_orphan(map, scratch, &renaming);
+	}
+	return number;
+}
+
 int map_scratch_consume(struct map *map, const struct ddb_scratch_name *name, map_scratch_change *change,
+	void *context, struct ddb_error *err)
+{
+	map_scratches_lock(map);
+	int number = consume_name(map, name, change, context, err);
+	map_scratches_unlock(map);
+	return number;
+}
+
+int map_scratch_spend(struct map *map, const struct ddb_scratch_name *name, map_scratch_change *change,
 	void *context, struct ddb_error *err)
 {
 	struct ddb_error dropped;
 	map_scratches_lock(map);
 	struct map_scratch *scratch = find(map, name);
-	int number = change(context, scratch ? NULL : name, err);
-	if (!number && scratch) {
+	int number = change(context, NULL, err);
+	if (!number && scratch)
 		scratch->put = true;
-		/* It was put: what cannot be set aside is only left over. */
-		(void)set_aside(map, scratch, &dropped);
-	}
+	if (!number)
+		(void)remove_name(map, name, false, &dropped);
 	map_scratches_unlock(map);
 	return number;
 }

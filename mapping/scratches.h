@@ -23,15 +23,23 @@ int map_scratch_remove(
 /* As the engine's scratch_rename: ENOTEMPTY, EEXIST, ENOENT. */
 int map_scratch_rename(struct map *map, const struct ddb_scratch_name *from,
 	const struct ddb_scratch_name *to, bool no_replace, struct ddb_error *err);
+/* What a put makes of the file that it takes its text from, in its own transaction. */
+struct map_consume {
+	const struct ddb_scratch_name *name;
+	const struct ddb_scratch_name *as; /* what it is called then; NULL: it is removed */
+};
 /*
- * Runs `change`, an operation of the engine that removes the file (`consume`, the argument of `change`) in
- * its own transaction. Of a file that is open `consume` is NULL: it becomes an orphan afterwards, from which
- * is only read.
+ * Runs `change`, an operation of the engine that does `consume` in its own transaction. A file that is open
+ * becomes an orphan by that, from which is only read.
  */
-typedef int map_scratch_change(void *context, const struct ddb_scratch_name *consume, struct ddb_error *err);
+typedef int map_scratch_change(void *context, const struct map_consume *consume, struct ddb_error *err);
 int map_scratch_consume(struct map *map, const struct ddb_scratch_name *name, map_scratch_change *change,
 	void *context, struct ddb_error *err);
-/* Runs `change`, an operation of the engine that gives the name to a new file. */
+/* The same for a `change` that leaves the file alone (`consume` is NULL): it is removed afterwards, or left
+ * over when that cannot be. */
+int map_scratch_spend(struct map *map, const struct ddb_scratch_name *name, map_scratch_change *change,
+	void *context, struct ddb_error *err);
+/* Runs `change`, an operation of the engine that gives the name to a new file; `consume` is NULL. */
 int map_scratch_replace(struct map *map, const struct ddb_scratch_name *name, map_scratch_change *change,
 	void *context, struct ddb_error *err);
 

@@ -34,7 +34,8 @@ static enum ddb_code put_change(struct local_job *job, void *context, struct ddb
 	if (!code)
 		code = local_writing_allow(&writing, request->condition, put->item.size, err);
 	if (!code && request->consume)
-		code = local_scratch_consume(job->engine, job->txn, request->consume, err);
+		code = local_scratch_consume(
+			job->engine, job->txn, request->consume, request->consume_as, err);
 	if (!code)
 		code = local_writing_put(&writing, &put->item, mtime_ns, &put->result, err);
 	return code ? code : local_writing_answer(&writing, returned(&writing), err);

@@ -179,18 +179,70 @@ static enum ddb_code drop_file(const struct local_scratch *file, struct ddb_erro
 	return code ? code : local_entry_delete(file, err);
 }
 
+static enum ddb_code drop_entry(const struct local_scratch *entry, struct ddb_error *err)
+{
+	if (!entry->meta.directory)
+		return drop_file(entry, err);
+	enum ddb_code code = local_entry_require_empty(entry, err);
+	return code ? code : local_entry_delete(entry, err);
+}
+
+static enum ddb_code exists(struct ddb_error *err)
+{
+	return ddb_fail(err, DDB_CONDITIONAL_CHECK_FAILED, "The conditional request failed");
+}
+
+/* Whether the one may take the other's place. */
+static enum ddb_code check_rename(
+	const struct local_scratch *from, const struct local_scratch *to, struct ddb_error *err)
+{
+	if (to->found && from->meta.directory != to->meta.directory)
+		return ddb_fail(err, DDB_VALIDATION,
+			"One or more parameter values were invalid: "
+			"A scratch file and a scratch directory cannot replace each other");
+	enum ddb_code code =
+		from->meta.directory ? local_entry_require_outside(from, to->name.directory, err) : DDB_OK;
+	return code ? code : local_entry_placed(to, err);
+}
+
+static enum ddb_code rename_entry(const struct local_scratch *from, const struct ddb_scratch_name *name,
+	bool no_replace, struct ddb_error *err)
+{
+	struct local_scratch to;
+	enum ddb_code code = local_entry_find(from->engine, from->txn, from->arena, name, &to, err);
+	if (code)
+		return code;
+	if (to.found && no_replace)
+		return exists(err);
+	if (memcmp(to.key, from->key, sizeof to.key) == 0)
+		return DDB_OK;
+	code = check_rename(from, &to, err);
+	if (!code && to.found)
+		code = drop_entry(&to, err);
+	if (!code)
+		code = local_entry_delete(from, err);
+	if (code)
+		return code;
+	to.meta = from->meta;
+	return local_entry_write(&to, err);
+}
+
 enum ddb_code local_scratch_consume(struct local_engine *engine, struct store_txn *txn,
-	const struct ddb_scratch_name *name, struct ddb_error *err)
+	const struct ddb_scratch_name *name, const struct ddb_scratch_name *as, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	ddb_arena_init(&arena, LOCAL_ARENA_MAX);
 	struct local_scratch file;
 	enum ddb_code code = local_entry_check_name(name, err);
+	if (!code && as)
+		code = local_entry_check_name(as, err);
 	if (!code)
 		code = local_entry_find(engine, txn, &arena, name, &file, err);
 	if (!code)
 		code = local_entry_require_file(&file, err);
-	return code ? code : drop_file(&file, err);
+	if (code)
+		return code;
+	return as ? rename_entry(&file, as, false, err) : drop_file(&file, err);
 }
 
 static enum ddb_code too_long(struct ddb_error *err)
@@ -283,11 +335,6 @@ static enum ddb_code make_entry(
 	if (!code)
 		code = take_scratch_id(entry->txn, &entry->meta.id, err);
 	return code ? code : local_entry_write(entry, err);
-}
-
-static enum ddb_code exists(struct ddb_error *err)
-{
-	return ddb_fail(err, DDB_CONDITIONAL_CHECK_FAILED, "The conditional request failed");
 }
 
 static enum ddb_code create_change(
@@ -397,14 +444,6 @@ enum ddb_code local_scratch_set(struct ddb_engine *engine, const struct ddb_scra
 	return change_scratch(engine, &what, err);
 }
 
-static enum ddb_code drop_entry(const struct local_scratch *entry, struct ddb_error *err)
-{
-	if (!entry->meta.directory)
-		return drop_file(entry, err);
-	enum ddb_code code = local_entry_require_empty(entry, err);
-	return code ? code : local_entry_delete(entry, err);
-}
-
 static enum ddb_code remove_change(
 	struct local_scratch *entry, struct scratch_change *what, struct ddb_error *err)
 {
@@ -420,41 +459,11 @@ enum ddb_code local_scratch_remove(
 	return change_scratch(engine, &what, err);
 }
 
-/* Whether the one may take the other's place. */
-static enum ddb_code check_rename(
-	const struct local_scratch *from, const struct local_scratch *to, struct ddb_error *err)
-{
-	if (to->found && from->meta.directory != to->meta.directory)
-		return ddb_fail(err, DDB_VALIDATION,
-			"One or more parameter values were invalid: "
-			"A scratch file and a scratch directory cannot replace each other");
-	enum ddb_code code =
-		from->meta.directory ? local_entry_require_outside(from, to->name.directory, err) : DDB_OK;
-	return code ? code : local_entry_placed(to, err);
-}
-
 static enum ddb_code rename_change(
 	struct local_scratch *from, struct scratch_change *what, struct ddb_error *err)
 {
-	struct local_scratch to;
 	enum ddb_code code = local_entry_require(from, err);
-	if (!code)
-		code = local_entry_find(from->engine, from->txn, from->arena, what->to, &to, err);
-	if (code)
-		return code;
-	if (to.found && what->exclusive)
-		return exists(err);
-	if (memcmp(to.key, from->key, sizeof to.key) == 0)
-		return DDB_OK;
-	code = check_rename(from, &to, err);
-	if (!code && to.found)
-		code = drop_entry(&to, err);
-	if (!code)
-		code = local_entry_delete(from, err);
-	if (code)
-		return code;
-	to.meta = from->meta;
-	return local_entry_write(&to, err);
+	return code ? code : rename_entry(from, what->to, what->exclusive, err);
 }
 
 enum ddb_code local_scratch_rename(struct ddb_engine *engine, const struct ddb_scratch_name *from,

@@ -17,9 +17,10 @@ enum {
 	LOCAL_SCRATCH_NAME_MAX = 255,
 };
 
-/* Removes the file. DDB_RESOURCE_NOT_FOUND; DDB_VALIDATION for a directory. */
+/* Removes the file, or gives it the name `as` (or NULL) in place of what has it. DDB_RESOURCE_NOT_FOUND;
+ * DDB_VALIDATION for a directory. */
 DDB_MUST_CHECK enum ddb_code local_scratch_consume(struct local_engine *engine, struct store_txn *txn,
-	const struct ddb_scratch_name *name, struct ddb_error *err);
+	const struct ddb_scratch_name *name, const struct ddb_scratch_name *as, struct ddb_error *err);
 /* Makes a file of that text, in place of one that is there. DDB_ITEM_TOO_LARGE, DDB_STORE_FULL;
  * DDB_VALIDATION when a directory is there. */
 DDB_MUST_CHECK enum ddb_code local_scratch_keep(struct local_engine *engine, struct store_txn *txn,

@@ -156,6 +156,7 @@ static const struct detail asked[] = {
 	DETAIL(directory_to, write_directory),
 	DETAIL(scratch_to, write_scratch),
 	DETAIL(consume, write_scratch),
+	DETAIL(consume_as, write_scratch),
 	DETAIL(keep, write_scratch),
 	DETAIL(condition, write_condition),
 	DETAIL(conditional, write_bool),

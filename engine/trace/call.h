@@ -16,7 +16,7 @@ struct trace_call {
 	const struct ddb_value *item; /* whole: shows as its key */
 	const struct ddb_value *key, *to;
 	const struct ddb_value *partition, *partition_to;
-	const struct ddb_scratch_name *scratch, *scratch_to, *consume, *keep;
+	const struct ddb_scratch_name *scratch, *scratch_to, *consume, *consume_as, *keep;
 	const uint8_t *directory, *directory_to;
 	const enum ddb_condition *condition;
 	const enum ddb_return_values *return_values;

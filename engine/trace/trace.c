@@ -171,9 +171,9 @@ static enum ddb_code put_item(struct ddb_engine *e, const struct ddb_put_item *r
 {
 	return FORWARD(e, put_item, (INNER(e), request, ret, err), .operation = "PutItem",
 		.table = request->table, .item = &request->item, .consume = request->consume,
-		.condition = when_conditional(&request->condition), .conditional = when_asked(request->terms),
-		.return_values = when_returning(request->terms), .replaced = &ret->replaced,
-		.unchanged = &ret->unchanged);
+		.consume_as = request->consume_as, .condition = when_conditional(&request->condition),
+		.conditional = when_asked(request->terms), .return_values = when_returning(request->terms),
+		.replaced = &ret->replaced, .unchanged = &ret->unchanged);
 }
 
 static enum ddb_code put_many(struct ddb_engine *e, const struct ddb_put_many *request,

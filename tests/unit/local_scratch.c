@@ -299,6 +299,39 @@ static void becomes_an_item(void **state)
 	assert_true(result.unchanged && !exists(f, ".tmp"));
 }
 
+/* The file of an item may live on under another name. */
+static void becomes_an_item_and_stays(void **state)
+{
+	F;
+	struct ddb_scratch_name temporary = scratch(".tmp"), aside = scratch("aside"), none = scratch("");
+	struct ddb_put_result result;
+	struct ddb_put_item request = {.table = "Users",
+		.item = MAP("id=S:a"),
+		.consume = &temporary,
+		.consume_as = &none,
+		.condition = DDB_IF_ABSENT};
+	create(f, "Users", "id:S");
+	struct ddb_scratch_meta before = make(f, ".tmp");
+	write_at(f, ".tmp", 0, "text", 4);
+	assert_code(f, OP(f->engine, put_item, &request, &result, &f->err), DDB_VALIDATION);
+	assert_false(get(f, "Users", MAP("id=S:a")).found);
+	request.consume_as = &aside;
+	assert_ok(f, OP(f->engine, put_item, &request, &result, &f->err));
+	assert_true(get(f, "Users", MAP("id=S:a")).found && !exists(f, ".tmp"));
+	assert_text(f, "aside", "text");
+	assert_true(look(f, "aside").id == before.id);
+	/* A refusal leaves all as it was. */
+	make(f, ".tmp");
+	assert_code(f, OP(f->engine, put_item, &request, &result, &f->err), DDB_CONDITIONAL_CHECK_FAILED);
+	assert_true(exists(f, ".tmp"));
+	assert_text(f, "aside", "text");
+	/* What has the name makes room, also when the item is equal to what is there. */
+	request.condition = DDB_ALWAYS;
+	assert_ok(f, OP(f->engine, put_item, &request, &result, &f->err));
+	assert_true(result.unchanged && !exists(f, ".tmp"));
+	assert_text(f, "aside", "");
+}
+
 static void keeps_an_item(void **state)
 {
 	F;
@@ -343,6 +376,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(renames, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lists, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(becomes_an_item, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(becomes_an_item_and_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keeps_an_item, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * left when nobody has them open any more.
  */
 #include "tree_fixture.h"
+#include "engine/local/local_private.h"
 #include "mapping/scratches.h"
 #include <pthread.h>
 
@@ -349,6 +350,61 @@ static void a_file_that_was_put(void **state)
 	assert_text(fixture, "Simple/a.json", "{\n  \"h\": \"a\"\n}\n");
 }
 
+static uint64_t jobs(struct fixture *fixture)
+{
+	struct store_status status;
+	store_status(local_of(fixture->engine)->store, &status);
+	return status.jobs;
+}
+
+/* Whatever dies when: there is the item or the file, whether somebody has it open or not. */
+static void a_file_is_put_in_one_transaction(void **state)
+{
+	struct fixture *fixture = *state;
+	make_tables(fixture);
+	make_file(fixture, "Simple/t~", "{\"n\":2}");
+	uint64_t before = jobs(fixture);
+	assert_errno(rename_to(fixture, "Simple/t~", "Simple/a.json"), 0);
+	assert_int_equal(jobs(fixture) - before, 1);
+	make_file(fixture, "Simple/t~", "{\"n\":3}");
+	struct map_file *file = open_file(fixture, "Simple/t~", O_RDONLY);
+	before = jobs(fixture);
+	assert_errno(rename_to(fixture, "Simple/t~", "Simple/a.json"), 0);
+	assert_int_equal(jobs(fixture) - before, 1);
+	assert_int_equal(orphans(fixture), 1);
+	assert_reads(file, "{\"n\":3}");
+	assert_text(fixture, "Simple/a.json", "{\n  \"h\": \"a\",\n  \"n\": 3\n}\n");
+	/* The name is free, and another file's. */
+	make_file(fixture, "Simple/t~", "another");
+	assert_reads(file, "{\"n\":3}");
+	release(file);
+	assert_int_equal(orphans(fixture), 0);
+	assert_text(fixture, "Simple/t~", "another");
+}
+
+/* The table has the text, and the file no name, whether somebody has it open or not. */
+static void a_definition_that_was_put(void **state)
+{
+	static const char text[] =
+		"{\"KeySchema\":[{\"AttributeName\":\"h\",\"KeyType\":\"HASH\"}],"
+		"\"AttributeDefinitions\":[{\"AttributeName\":\"h\",\"AttributeType\":\"S\"}]}";
+	struct fixture *fixture = *state;
+	make_tables(fixture);
+	for (int open = 0; open <= 1; open++) {
+		make_file(fixture, "Simple/t~", text);
+		struct map_file *file = open ? open_file(fixture, "Simple/t~", O_RDWR) : NULL;
+		assert_errno(rename_to(fixture, "Simple/t~", "Simple/.table.json"), 0);
+		assert_stat(fixture, "Simple/t~", ENOENT);
+		assert_int_equal(orphans(fixture), open);
+		if (!file)
+			continue;
+		assert_reads(file, text);
+		assert_errno(map_file_write(file, &me, 0, " ", 1), ESTALE);
+		release(file);
+	}
+	assert_int_equal(orphans(fixture), 0);
+}
+
 static void files_of_a_renamed_partition(void **state)
 {
 	struct fixture *fixture = *state;
@@ -499,6 +555,8 @@ int main(void)
 		TEST(a_file_under_another_name),
 		TEST(a_name_that_gets_another_file),
 		TEST(a_file_that_was_put),
+		TEST(a_file_is_put_in_one_transaction),
+		TEST(a_definition_that_was_put),
 		TEST(files_of_a_renamed_partition),
 		TEST(orphans_of_the_last_mount),
 		TEST(appends_of_many_handles),

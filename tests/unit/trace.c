@@ -515,6 +515,7 @@ static struct ddb_value item(uint32_t count)
 }
 
 static const struct ddb_scratch_name scratch = {.directory = {0x01, 0xab}, .name = "x.swp"};
+static const struct ddb_scratch_name orphan = {.name = "7"};
 #define DIRECTORY "\"directory\":\"01ab0000000000000000000000000000\""
 #define KEY "{\"at\":{\"N\":\"7\"},\"id\":{\"S\":\"a\\n\"}}"
 #define ENGINE traced.engine
@@ -524,8 +525,11 @@ static void test_put(void **state)
 {
 	(void)state;
 	use_table(true, false);
-	const struct ddb_put_item put = {
-		.table = "T", .item = item(3), .condition = DDB_IF_ABSENT, .consume = &scratch};
+	const struct ddb_put_item put = {.table = "T",
+		.item = item(3),
+		.condition = DDB_IF_ABSENT,
+		.consume = &scratch,
+		.consume_as = &orphan};
 	struct ddb_put_result result;
 	assert_int_equal(CALL(put_item, &put, &result, &traced.err), DDB_OK);
 	assert_ptr_equal(fake.asked, &put);
@@ -533,7 +537,8 @@ static void test_put(void **state)
 	assert_true(result.replaced);
 	expect("{\"operation\":\"PutItem\",\"table\":\"T\",\"key\":{\"id\":{\"S\":\"a\\n\"},\"at\":{\"N\":"
 	       "\"7\"}},"
-	       "\"consume\":\"x.swp\",\"condition\":\"if_absent\",\"result\":\"ok\",\"replaced\":true,"
+	       "\"consume\":\"x.swp\",\"consume_as\":\"7\",\"condition\":\"if_absent\",\"result\":\"ok\","
+	       "\"replaced\":true,"
 	       "\"unchanged\":false}\n");
 }
 
