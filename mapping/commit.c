@@ -233,9 +233,10 @@ static bool committed_name(const char *to, const char *name, char ret[MAP_NAME_M
 	return true;
 }
 
+/* Never EINVAL: mv would talk of subdirectories. */
 static int refuse(struct ddb_error *err, int number, const char *why)
 {
-	ddb_fail(err, number == EINVAL ? DDB_VALIDATION : DDB_ACCESS_DENIED, "%s", why);
+	ddb_fail(err, number == EPERM ? DDB_ACCESS_DENIED : DDB_VALIDATION, "%s", why);
 	return number;
 }
 
@@ -246,18 +247,18 @@ static int commit_as(
 	const char *token = strcmp(name, view->name) ? name : NULL;
 	char path[MAP_PATH_MAX];
 	if (token && strlen(token) > DDB_TOKEN_MAX)
-		return refuse(err, EINVAL,
+		return refuse(err, ENAMETOOLONG,
 			"A token has at most 36 characters; without one a transaction is committed under its "
 			"own name");
+	snprintf(path, sizeof(path), ".txn/committed/%s", name);
 	int number = map_view_commit(view, caller, token, err);
 	/* Elsewhere EEXIST is an answer; here it needs a word. */
 	if (number == EEXIST)
-		return map_refused(map, caller, view->path, "rename", number, err);
+		return map_refused(map, caller, path, "rename", number, err);
 	if (number)
 		return number;
 	map_committed_add(map->committed, name, map_now_ns());
 	map_view_unname(view);
-	snprintf(path, sizeof(path), ".txn/committed/%s", name);
 	map_tell_path(map, view->path, 0, NULL);
 	map_tell_path(map, path, MAP_VERSION_DIRECTORY, NULL);
 	return 0;
@@ -267,13 +268,15 @@ int map_rename_view(struct map *map, const struct map_caller *caller, const stru
 	const char *to, unsigned flags, struct ddb_error *err)
 {
 	char name[MAP_NAME_MAX + 1];
-	if (from->kind != MAP_TRANSACTION || flags & RENAME_EXCHANGE || !committed_name(to, from->name, name))
+	if (from->kind == MAP_SNAPSHOT)
+		return refuse(err, EPERM, "A snapshot keeps its name");
+	if (flags & RENAME_EXCHANGE || !committed_name(to, from->name, name))
 		return refuse(err, EPERM,
 			"A transaction is renamed to be committed, into .txn/committed, and for nothing "
 			"else");
 	if (!map_view_is_name(DDB_SNAPSHOT, name))
 		return refuse(
-			err, EINVAL, "A token is UTF-8 without control characters and begins with no dot");
+			err, EBADMSG, "A token is UTF-8 without control characters and begins with no dot");
 	MAP_VIEW_AUTO struct map_view *view =
 		map_view_find(map, DDB_TRANSACTION, from->name, strlen(from->name));
 	if (!view)

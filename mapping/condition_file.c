@@ -58,7 +58,7 @@ static enum ddb_code set_condition(struct map *map, struct ddb_arena *arena, con
 
 static enum ddb_code take_line(struct map *map, const char *text, size_t length, struct ddb_error *err)
 {
-	static const struct ddb_json_limits limits = {.nesting = 1, .nodes = 16, .object_only = true};
+	static const struct ddb_json_limits limits = {.nesting = 4, .nodes = 16, .object_only = true};
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	struct ddb_value line;
 	ddb_arena_init(&arena, LINE_MEMORY);

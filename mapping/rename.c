@@ -416,6 +416,8 @@ static int run_from(struct rename *rename, const char *from, const char *to, str
 		return strcmp(source.path, to) ? map_rename_directory(rename->map, rename->arena, &source, to,
 							 rename->flags, err)
 					       : 0;
+	if (source.kind == MAP_COMMITTED_ENTRY)
+		return refuse(err, EPERM, "What was committed keeps its name");
 	if (source.row->directory && source.kind != MAP_SCRATCH_DIRECTORY)
 		return refuse(err, EPERM, "This directory is always there");
 	number = map_place_stat(rename->map, rename->arena, &source, &attr, err);

@@ -348,6 +348,7 @@ static void test_bad_conditions(void **state)
 		"{\"path\":\"Simple/a.json\",\"condition\":\"n =\"}",
 		"{\"path\":\"Simple/a.json\",\"condition\":\"n = 1) AND (n = 1\"}",
 		"{\"path\":\"Simple/a.json\",\"condition\":\"n = 1\",\"more\":\"\"}",
+		"{\"path\":\"Simple/a.json\",\"condition\":\"#n = 1\",\"names\":{\"#n\":\"n\"}}",
 		"{\"path\":\"Simple\",\"condition\":\"n = 1\"}",
 		"{\"path\":\"Simple/note\",\"condition\":\"n = 1\"}",
 		"{\"path\":\"None/a.json\",\"condition\":\"n = 1\"}",
@@ -364,6 +365,8 @@ static void test_bad_conditions(void **state)
 		check_errno(write_text(fixture, lines, O_TRUNC, bad[i]), EINVAL, bad[i], __LINE__);
 	}
 	assert_text(fixture, lines, "");
+	/* Of a member too many it says that, not how deep the member is. */
+	assert_false(is_recorded(fixture, "Nesting"));
 	/* Those before a bad line are taken. */
 	assert_errno(write_text(fixture, lines, O_TRUNC,
 			     "{\"path\":\"Simple/a.json\",\"condition\":\"n = 1\"}\n\nbad\n"
@@ -485,7 +488,7 @@ static void test_commit(void **state)
 	fixture->told_count = 0;
 	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/other", 0), EPERM);
 	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/x/y", 0), EPERM);
-	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/.x", 0), EINVAL);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/.x", 0), EBADMSG);
 	assert_int_equal(fixture->told_count, 0);
 	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/token", 0), 0);
 	assert_told(fixture, "Both/p/1.json", 0);
