@@ -117,7 +117,8 @@ static int call_mount(const char *mountpoint, const char *operation, const struc
 		    : command_failed("%s: %s", path, strerror(number));
 }
 
-/* What is no operation is answered as the service does, whatever the store. */
+/* What is no operation, or no request, is answered as the service does, whatever the store: to a mount's file
+ * white space alone is no request, and nothing would answer. */
 static int call_nothing(const char *operation, const struct ddb_buffer *request)
 {
 	DDB_BUFFER_AUTO struct ddb_buffer response = {0};
@@ -137,6 +138,14 @@ static bool read_request(const char *argument, struct ddb_buffer *out)
 	return !out->failed;
 }
 
+static bool is_blank(const struct ddb_buffer *request)
+{
+	for (size_t i = 0; i < request->length; i++)
+		if (!memchr(" \t\r\n", request->bytes[i], 4))
+			return false;
+	return true;
+}
+
 int api_run(const struct command *command, int argc, char **argv)
 {
 	DDB_BUFFER_AUTO struct ddb_buffer request = {0};
@@ -149,7 +158,7 @@ int api_run(const struct command *command, int argc, char **argv)
 	ddb_buffer_init(&request, DDB_WIRE_REQUEST_MAX + 1);
 	if (!read_request(argc - optind == 3 ? argv[optind + 2] : NULL, &request))
 		return command_failed("reading the request: %s", strerror(errno));
-	if (!ddb_wire_knows(argv[optind + 1]))
+	if (!ddb_wire_knows(argv[optind + 1]) || is_blank(&request))
 		return call_nothing(argv[optind + 1], &request);
 	if (is_mount(argv[optind]))
 		return call_mount(argv[optind], argv[optind + 1], &request);

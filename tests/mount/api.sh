@@ -55,6 +55,8 @@ printf '\n' >&3
 same 'a newline alone is no request' '' "$(cat <&3)"
 exec 3>&-
 
+same 'a command without a request' '"SerializationException"' "$(call ListTables </dev/null | jq '.__type | split("#")[1]')"
+
 # Write-only: the errno of the write, and a line in .errors
 same 'write-only' '' "$(item Tab a one 1 >"$api/PutItem")"
 same 'the item' 1 "$(jq .v "$mnt/Tab/a/one.json")"
