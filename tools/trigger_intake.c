@@ -311,7 +311,8 @@ bool trigger_intake_begin(struct trigger *trigger)
 		command_failed("%s: there is no such table", options->table);
 		return false;
 	case TRIGGER_TABLE_AWAY:
-		command_failed("%s: %s", options->mountpoint, strerror(errno));
+		command_failed("%s: %s", options->mountpoint,
+			errno == ENOENT ? "nothing is mounted there" : strerror(errno));
 		return false;
 	}
 	if (!read_checkpoint(trigger))

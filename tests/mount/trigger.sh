@@ -359,7 +359,7 @@ mkdir "$mnt/Quiet"
 echo '{"n":1}' >"$mnt/Quiet/a.json"
 refuses "no table" "there is no such table" "$mnt" Nothing -- true
 refuses "no stream" "Quiet: the table has no stream" "$mnt" Quiet -- true
-refuses "no mount" "No such file or directory" "$work/bin" Tab -- true
+refuses "no mount" "nothing is mounted there" "$work/bin" Tab -- true
 refuses "no directory" "No such file or directory" "$work/no/where" Tab -- true
 refuses "no name" "tableName" "$mnt" a/b -- true
 echo '{}' >"$work/checkpoint"
