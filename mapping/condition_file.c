@@ -51,7 +51,7 @@ static enum ddb_code set_condition(struct map *map, struct ddb_arena *arena, con
 	int number = map_resolve(map, arena, path, &place, err);
 	if (number && number != ENOENT && number != ENOTDIR)
 		return err->code ? err->code : DDB_VALIDATION;
-	if (number || place.kind != MAP_ITEM || place.table->provisional == DDB_PROVISIONAL)
+	if (number || place.kind != MAP_ITEM)
 		return ddb_fail(err, DDB_VALIDATION, "The path is not that of an item: %s", path);
 	return map_condition_set(map, &place, (const char *)condition->bytes, condition->count, true, err);
 }

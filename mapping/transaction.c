@@ -215,6 +215,10 @@ enum ddb_code map_condition_set(struct map *map, const struct map_place *place, 
 	enum ddb_code code = judge(text, length, err);
 	if (code)
 		return code;
+	/* Its keys have no names yet: what asks for them would be true of every item. */
+	if (place->table->provisional)
+		return ddb_fail(err, DDB_VALIDATION, "A table without a definition has no conditions: %s",
+			place->table->name);
 	if (!place->has_hash || place->unnamed)
 		return ddb_fail(err, DDB_VALIDATION, "The name does not tell the key: %s", place->name);
 	struct map_transaction *transaction = lock(map);

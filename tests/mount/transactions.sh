@@ -133,6 +133,21 @@ for i in $(seq 11); do check "4 MB" cp "$work/large" "$txn/l/Accounts/large$i.js
 refused "beyond 4 MB" cp "$work/large" "$txn/l/Accounts/large12.json"
 abort l
 
+# ---- A table without a definition: attribute_not_exists(pk) would hold for the item that is there
+mkdir "$mnt/Loose" "$mnt/Fresh"
+echo '{"n":1}' >"$mnt/Loose/a.json"
+mkdir "$txn/w"
+for path in Loose/a.json Loose/b.json Fresh/a.json; do
+  refused "a condition of $path" bash -c 'echo "$1" >"$2"' - \
+    "{\"path\":\"$path\",\"condition\":\"attribute_not_exists(pk)\"}" "$txn/w/.conditions.jsonl"
+  check "that of $path is said" test "EINVAL" = "$(last_error .errno)"
+done
+refused "the attribute" setfattr -n user.condition -v "n = 1" "$txn/w/Loose/a.json"
+same "why" "A table without a definition has no conditions: Loose" "$(last_error)"
+same "none" "" "$(cat "$txn/w/.conditions.jsonl")"
+abort w
+rm -r "$mnt/Loose" "$mnt/Fresh"
+
 # ---- Commit under tokens
 token=$(printf 't%.0s' {1..36})
 for round in 1 2 3; do
