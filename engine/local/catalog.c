@@ -412,6 +412,13 @@ enum ddb_code local_catalog_next(struct local_engine *engine, char name[DDB_TABL
 	return code;
 }
 
+bool local_catalog_any(struct local_engine *engine, bool (*wanted)(const struct store_value *value))
+{
+	char name[DDB_TABLE_NAME_MAX + 1] = "";
+	bool found = false;
+	return local_catalog_next(engine, name, wanted, &found, NULL) || found;
+}
+
 enum ddb_code local_catalog_read(
 	struct store_txn *txn, const char *name, struct local_table **ret, struct ddb_error *err)
 {

@@ -123,6 +123,8 @@ bool local_catalog_expires(const struct store_value *value);
 DDB_MUST_CHECK enum ddb_code local_catalog_next(struct local_engine *engine,
 	char name[DDB_TABLE_NAME_MAX + 1], bool (*wanted)(const struct store_value *value), bool *ret_found,
 	struct ddb_error *err);
+/* Whether there is such a table; true when that cannot be told. */
+bool local_catalog_any(struct local_engine *engine, bool (*wanted)(const struct store_value *value));
 
 struct local_counters { /* of a table */
 	uint64_t items, bytes;

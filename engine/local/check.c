@@ -649,9 +649,9 @@ enum ddb_code ddb_local_check(struct ddb_engine *engine, const struct ddb_check_
 	struct ddb_check_result *ret, struct ddb_error *err)
 {
 	struct check check = {.engine = local_of(engine), .options = options};
-	local_filler_stop(check.engine); /* what is half made is checked as such */
-	local_sweeper_stop(check.engine);
-	local_streams_stop(check.engine);
+	local_worker_stop(&check.engine->filler); /* what is half made is checked as such */
+	local_worker_stop(&check.engine->sweeper.worker);
+	local_worker_stop(&check.engine->streams.worker);
 	ddb_arena_init(&check.arena, LOCAL_ARENA_MAX);
 	enum ddb_code code = check_all(&check, err);
 	store_view_end(check.view);

@@ -246,9 +246,9 @@ static enum ddb_code define_attempt(
 		return code;
 	local_table_forget(engine, table->table->name);
 	if (((const struct define *)context)->request->definition->stream)
-		local_streams_wake(engine);
+		local_worker_wake(&engine->streams.worker);
 	if (((const struct define *)context)->request->definition->ttl_attribute)
-		local_sweeper_wake(engine);
+		local_worker_wake(&engine->sweeper.worker);
 	return DDB_OK;
 }
 

@@ -310,9 +310,9 @@ enum ddb_code local_fill_step(
 	if (!code && step.redefined) {
 		local_table_forget(engine, table->table->name);
 		if (table->expiry_unfiled)
-			local_sweeper_wake(engine);
+			local_worker_wake(&engine->sweeper.worker);
 		if (local_table_lacks_stream(table))
-			local_streams_wake(engine);
+			local_worker_wake(&engine->streams.worker);
 	}
 	return code;
 }

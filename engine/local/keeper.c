@@ -5,42 +5,11 @@
 
 #include "engine/local/token.h"
 #include "engine/local/view.h"
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
-enum { SECOND = 1000000000, LOOK_EVERY_NS = SECOND };
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
-}
-
-enum ddb_code local_keeper_init(struct local_keeper *keeper, struct ddb_error *err)
-{
-	pthread_condattr_t clock;
-	*keeper = (struct local_keeper){.started = false};
-	if (pthread_condattr_init(&clock))
-		return ddb_fail_memory(err);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	bool made = !pthread_cond_init(&keeper->changed, &clock);
-	pthread_condattr_destroy(&clock);
-	if (made && !pthread_mutex_init(&keeper->lock, NULL))
-		return DDB_OK;
-	if (made)
-		pthread_cond_destroy(&keeper->changed);
-	return ddb_fail_memory(err);
-}
-
-void local_keeper_done(struct local_keeper *keeper)
-{
-	pthread_cond_destroy(&keeper->changed);
-	pthread_mutex_destroy(&keeper->lock);
-}
+enum { SECOND = LOCAL_TICKS_SECOND, LOOK_EVERY = SECOND };
 
 /* ---- Ending ---- */
 
@@ -98,76 +67,69 @@ static void end_oldest(struct local_engine *engine)
 
 /* ---- The thread ---- */
 
-/* Until the next look at views or tokens, or a change. */
-static void wait_for_next(struct local_keeper *keeper, int64_t now)
+/* Ends what is to end; when to look again at views or tokens. */
+static int64_t look(struct local_engine *engine, int64_t now)
 {
-	int64_t next = oldest_open(keeper) ? now + LOOK_EVERY_NS : INT64_MAX;
+	struct local_keeper *keeper = &engine->keeper;
+	pthread_mutex_lock(&keeper->lock);
+	end_old(keeper, now);
+	end_oldest(engine);
+	int64_t next = oldest_open(keeper) ? now + LOOK_EVERY : INT64_MAX;
 	if (keeper->sweep_ns && keeper->sweep_ns < next)
 		next = keeper->sweep_ns;
-	if (next == INT64_MAX) {
-		pthread_cond_wait(&keeper->changed, &keeper->lock);
-		return;
-	}
-	struct timespec until = {.tv_sec = next / SECOND, .tv_nsec = next % SECOND};
-	pthread_cond_timedwait(&keeper->changed, &keeper->lock, &until);
+	pthread_mutex_unlock(&keeper->lock);
+	return next;
 }
 
-/* Without the lock. Those that are left are looked at again. */
+static bool plan_sweep(struct local_keeper *keeper)
+{
+	pthread_mutex_lock(&keeper->lock);
+	bool first = !keeper->sweep_ns;
+	if (first)
+		keeper->sweep_ns = local_ticks() + (int64_t)DDB_TOKEN_SECONDS * SECOND;
+	pthread_mutex_unlock(&keeper->lock);
+	return first;
+}
+
+/* Those that are left are looked at again. */
 static void sweep(struct local_engine *engine)
 {
 	struct local_keeper *keeper = &engine->keeper;
+	pthread_mutex_lock(&keeper->lock);
 	keeper->sweep_ns = 0;
 	pthread_mutex_unlock(&keeper->lock);
 	local_tokens_sweep(engine, local_now());
-	bool left = local_tokens_any(engine);
-	pthread_mutex_lock(&keeper->lock);
-	if (left && !keeper->sweep_ns)
-		keeper->sweep_ns = now_ns() + (int64_t)DDB_TOKEN_SECONDS * SECOND;
+	if (local_tokens_any(engine))
+		(void)plan_sweep(keeper);
 }
 
-static void *run(void *context)
+static void work(struct local_engine *engine)
 {
-	struct local_engine *engine = context;
-	struct local_keeper *keeper = &engine->keeper;
-	pthread_mutex_lock(&keeper->lock);
-	while (!keeper->stopping) {
-		int64_t now = now_ns();
-		end_old(keeper, now);
-		end_oldest(engine);
-		if (keeper->sweep_ns && keeper->sweep_ns <= now)
+	int64_t now, next;
+	do {
+		now = local_ticks();
+		next = look(engine, now);
+		if (next <= now)
 			sweep(engine);
-		else
-			wait_for_next(keeper, now);
-	}
-	pthread_mutex_unlock(&keeper->lock);
-	return NULL;
+	} while (local_worker_sleep(&engine->keeper.worker, next));
 }
 
-/* No signal is this thread's. Under the lock. */
-static bool start(struct local_engine *engine)
+void local_keeper_init(struct local_engine *engine)
 {
-	struct local_keeper *keeper = &engine->keeper;
-	sigset_t all, before;
-	if (keeper->started) {
-		pthread_cond_signal(&keeper->changed);
-		return true;
-	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	keeper->started = !pthread_create(&keeper->thread, NULL, run, engine);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return keeper->started;
+	local_worker_init(&engine->keeper.worker, engine, work);
+	pthread_mutex_init(&engine->keeper.lock, NULL);
+}
+
+void local_keeper_done(struct local_engine *engine)
+{
+	local_worker_done(&engine->keeper.worker);
+	pthread_mutex_destroy(&engine->keeper.lock);
 }
 
 void local_keeper_sweeps(struct local_engine *engine)
 {
-	struct local_keeper *keeper = &engine->keeper;
-	pthread_mutex_lock(&keeper->lock);
-	if (!keeper->sweep_ns && !engine->read_only) {
-		keeper->sweep_ns = now_ns() + (int64_t)DDB_TOKEN_SECONDS * SECOND;
-		start(engine);
-	}
-	pthread_mutex_unlock(&keeper->lock);
+	if (!engine->read_only && plan_sweep(&engine->keeper))
+		local_worker_wake(&engine->keeper.worker);
 }
 
 void local_keeper_begin(struct local_engine *engine)
@@ -176,25 +138,13 @@ void local_keeper_begin(struct local_engine *engine)
 		local_keeper_sweeps(engine);
 }
 
-void local_keeper_stop(struct local_engine *engine)
-{
-	struct local_keeper *keeper = &engine->keeper;
-	pthread_mutex_lock(&keeper->lock);
-	bool started = keeper->started;
-	keeper->stopping = true;
-	pthread_cond_signal(&keeper->changed);
-	pthread_mutex_unlock(&keeper->lock);
-	if (started)
-		pthread_join(keeper->thread, NULL);
-}
-
 /* ---- Views ---- */
 
 enum ddb_code local_keeper_add(struct local_engine *engine, struct local_view *view, struct ddb_error *err)
 {
 	struct local_keeper *keeper = &engine->keeper;
 	pthread_mutex_lock(&keeper->lock);
-	view->opened_ns = now_ns();
+	view->opened_ns = local_ticks();
 	view->older = keeper->newest;
 	view->newer = NULL;
 	if (keeper->newest)
@@ -202,9 +152,8 @@ enum ddb_code local_keeper_add(struct local_engine *engine, struct local_view *v
 	else
 		keeper->oldest = view;
 	keeper->newest = view;
-	bool started = start(engine);
 	pthread_mutex_unlock(&keeper->lock);
-	if (started)
+	if (local_worker_wake(&keeper->worker))
 		return DDB_OK;
 	local_keeper_remove(engine, view);
 	return ddb_fail_memory(err);
@@ -232,7 +181,7 @@ void local_keeper_status(struct local_engine *engine, uint64_t kept_bytes, struc
 	pthread_mutex_lock(&keeper->lock);
 	const struct local_view *oldest = oldest_open(keeper);
 	if (oldest)
-		seconds = (now_ns() - oldest->opened_ns) / SECOND;
+		seconds = (local_ticks() - oldest->opened_ns) / SECOND;
 	for (const struct local_view *view = oldest; view; view = view->newer) {
 		if (store_branch_dropped(view->engine.store))
 			continue;

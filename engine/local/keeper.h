@@ -1,25 +1,22 @@
 /*
  * Who looks after the views of an engine: a thread that ends those that are open for too long, and the oldest
  * while the disk is nearly full, since the pages of a view's moment cannot be used again. It also removes
- * tokens that are over. It runs only while there is a view or a token. The lock is taken before a branch's.
+ * tokens that are over. It starts with the first view or token. The lock is taken before a branch's, and
+ * without the thread's.
  */
 #ifndef LOCAL_KEEPER_H
 #define LOCAL_KEEPER_H
 
 #include "engine/error.h"
 #include "engine/jsonout.h"
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "engine/local/worker.h"
 
 struct local_engine;
 struct local_view;
 
 struct local_keeper {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	pthread_t thread;
-	bool started, stopping;
+	struct local_worker worker;
+	pthread_mutex_t lock; /* of what follows */
 	struct local_view *oldest, *newest;
 	int64_t view_ns;       /* that a view may be open */
 	unsigned free_percent; /* of the file system, below which views end */
@@ -28,13 +25,12 @@ struct local_keeper {
 	char why[256];         /* the last of them was */
 };
 
-DDB_MUST_CHECK enum ddb_code local_keeper_init(struct local_keeper *keeper, struct ddb_error *err);
-/* Stopped before. */
-void local_keeper_done(struct local_keeper *keeper);
+void local_keeper_init(struct local_engine *engine);
+/* Stops it first. */
+void local_keeper_done(struct local_engine *engine);
 
 /* Of an engine that was just opened: starts the thread if there are tokens. */
 void local_keeper_begin(struct local_engine *engine);
-void local_keeper_stop(struct local_engine *engine);
 
 /* A view that was just opened, or is about to be closed. DDB_NO_MEMORY: there is no thread for it. */
 DDB_MUST_CHECK enum ddb_code local_keeper_add(

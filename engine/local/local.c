@@ -223,18 +223,29 @@ static void local_free(struct local_engine *engine)
 	free(engine);
 }
 
+static void init_parts(struct local_engine *engine)
+{
+	local_worker_init(&engine->filler, engine, local_fill);
+	local_sweeper_init(engine);
+	local_streams_init(engine);
+	local_keeper_init(engine);
+}
+
+/* Each thread ends before what it may use: the filler may start the sweeper and the keeper of streams, and
+ * all of them write to streams, whose watchers are told. */
+static void done_parts(struct local_engine *engine)
+{
+	local_keeper_done(engine);
+	local_worker_done(&engine->filler);
+	local_sweeper_done(engine);
+	local_streams_done(engine);
+	local_cache_done(&engine->cache);
+}
+
 static void local_close(struct ddb_engine *base)
 {
 	struct local_engine *engine = local_of(base);
-	local_keeper_stop(engine);
-	local_filler_stop(engine); /* it may start the sweeper */
-	local_sweeper_stop(engine);
-	local_streams_stop(engine);
-	local_sweeper_done(&engine->sweeper);
-	local_filler_done(&engine->filler);
-	local_streams_done(&engine->streams);
-	local_keeper_done(&engine->keeper);
-	local_cache_done(&engine->cache);
+	done_parts(engine);
 	store_close(engine->store);
 	local_free(engine);
 }
@@ -357,30 +368,10 @@ static enum ddb_code open_parts(struct local_engine *engine, const char *path,
 	enum ddb_code code = local_cache_init(&engine->cache, err);
 	if (code)
 		return code;
-	code = local_filler_init(&engine->filler, err);
-	if (code)
-		goto no_filler;
-	code = local_sweeper_init(&engine->sweeper, err);
-	if (code)
-		goto no_sweeper;
-	code = local_streams_init(&engine->streams, err);
-	if (code)
-		goto no_streams;
-	code = local_keeper_init(&engine->keeper, err);
-	if (code)
-		goto no_keeper;
+	init_parts(engine);
 	code = store_open(path, &store_options, &engine->store, err);
-	if (!code)
-		return DDB_OK;
-	local_keeper_done(&engine->keeper);
-no_keeper:
-	local_streams_done(&engine->streams);
-no_streams:
-	local_sweeper_done(&engine->sweeper);
-no_sweeper:
-	local_filler_done(&engine->filler);
-no_filler:
-	local_cache_done(&engine->cache);
+	if (code)
+		done_parts(engine);
 	return code;
 }
 

@@ -37,7 +37,7 @@ struct local_engine {
 	unsigned move_items_max; /* DDB_MOVE_ITEMS_MAX */
 	uint64_t collection_max; /* bytes */
 	struct local_cache cache;
-	struct local_filler filler;
+	struct local_worker filler;
 	struct local_streams streams;
 	struct local_sweeper sweeper;
 	struct local_keeper keeper;

@@ -1,9 +1,7 @@
 #include "engine/local/stream_keeper.h"
 
 #include "engine/local/stream.h"
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	ROUND_SECONDS = 60,
@@ -11,33 +9,6 @@ enum {
 	STEP_ARENA_MAX = 4 << 20,
 	FOUND_MAX = 256, /* streams with something to be removed, of one walk */
 };
-
-enum ddb_code local_streams_init(struct local_streams *streams, struct ddb_error *err)
-{
-	pthread_condattr_t clock;
-	*streams = (struct local_streams){.started = false};
-	if (pthread_condattr_init(&clock))
-		return ddb_fail_memory(err);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	bool made = !pthread_cond_init(&streams->changed, &clock);
-	pthread_condattr_destroy(&clock);
-	if (!made)
-		return ddb_fail_memory(err);
-	if (!pthread_mutex_init(&streams->lock, NULL)) {
-		if (!pthread_rwlock_init(&streams->watching, NULL))
-			return DDB_OK;
-		pthread_mutex_destroy(&streams->lock);
-	}
-	pthread_cond_destroy(&streams->changed);
-	return ddb_fail_memory(err);
-}
-
-void local_streams_done(struct local_streams *streams)
-{
-	pthread_rwlock_destroy(&streams->watching);
-	pthread_mutex_destroy(&streams->lock);
-	pthread_cond_destroy(&streams->changed);
-}
 
 /* ---- Who watches ---- */
 
@@ -204,14 +175,6 @@ static enum ddb_code end_job(struct store_txn *txn, void *context, struct ddb_er
 	return code || !existed ? code : local_tombstone_write(txn, *space, err);
 }
 
-static bool is_stopping(struct local_streams *streams)
-{
-	pthread_mutex_lock(&streams->lock);
-	bool stopping = streams->stopping;
-	pthread_mutex_unlock(&streams->lock);
-	return stopping;
-}
-
 static bool remove_stale(struct local_engine *engine, const struct stale_stream *stale, int64_t now)
 {
 	struct trimming trimming = {.space = stale->space, .now = now, .more = true};
@@ -222,7 +185,7 @@ static bool remove_stale(struct local_engine *engine, const struct stale_stream 
 		local_purge(engine, UINT32_MAX);
 		return true;
 	}
-	while (trimming.more && !is_stopping(&engine->streams))
+	while (trimming.more && !local_worker_stopping(&engine->streams.worker))
 		if (local_write(engine, trim_job, &trimming, NULL))
 			return false;
 	return true;
@@ -235,11 +198,12 @@ bool local_streams_tend(struct local_engine *engine)
 	while (search.count == FOUND_MAX) {
 		if (find_stale(&search))
 			return false;
-		for (unsigned i = 0; i < search.count && !is_stopping(&engine->streams); i++) {
+		for (unsigned i = 0; i < search.count && !local_worker_stopping(&engine->streams.worker);
+			i++) {
 			search.behind = search.found[i].space;
 			sound &= remove_stale(engine, &search.found[i], search.now);
 		}
-		if (is_stopping(&engine->streams))
+		if (local_worker_stopping(&engine->streams.worker))
 			return sound;
 	}
 	return sound;
@@ -247,51 +211,24 @@ bool local_streams_tend(struct local_engine *engine)
 
 /* ---- The thread ---- */
 
-static void wait_for_round(struct local_streams *streams)
+static void work(struct local_engine *engine)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ROUND_SECONDS;
-	int ended = 0;
-	while (!streams->stopping && !ended)
-		ended = pthread_cond_timedwait(&streams->changed, &streams->lock, &until);
-}
-
-static void *run(void *context)
-{
-	struct local_engine *engine = context;
-	struct local_streams *streams = &engine->streams;
-	pthread_mutex_lock(&streams->lock);
-	while (!streams->stopping) {
-		pthread_mutex_unlock(&streams->lock);
+	do
 		(void)local_streams_tend(engine); /* what failed is tried again in the next round */
-		pthread_mutex_lock(&streams->lock);
-		wait_for_round(streams);
-	}
-	pthread_mutex_unlock(&streams->lock);
-	return NULL;
+	while (local_worker_rest(
+		&engine->streams.worker, local_ticks() + (int64_t)ROUND_SECONDS * LOCAL_TICKS_SECOND));
 }
 
-/* No signal is this thread's. */
-static bool start(struct local_engine *engine)
+void local_streams_init(struct local_engine *engine)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	bool started = !pthread_create(&engine->streams.thread, NULL, run, engine);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return started;
+	local_worker_init(&engine->streams.worker, engine, work);
+	pthread_rwlock_init(&engine->streams.watching, NULL);
 }
 
-void local_streams_wake(struct local_engine *engine)
+void local_streams_done(struct local_engine *engine)
 {
-	struct local_streams *streams = &engine->streams;
-	if (engine->read_only)
-		return;
-	pthread_mutex_lock(&streams->lock);
-	if (!streams->started && !streams->stopping)
-		streams->started = start(engine);
-	pthread_mutex_unlock(&streams->lock);
+	local_worker_done(&engine->streams.worker);
+	pthread_rwlock_destroy(&engine->streams.watching);
 }
 
 static enum ddb_code note_exists(const struct local_stream_note *note, void *context, struct ddb_error *err)
@@ -308,21 +245,6 @@ void local_streams_begin(struct local_engine *engine)
 	if (engine->read_only || store_view(engine->store, &view, NULL))
 		return;
 	if (local_stream_notes(view, note_exists, &any, NULL) || any)
-		local_streams_wake(engine);
+		local_worker_wake(&engine->streams.worker);
 	store_view_end(view);
-}
-
-void local_streams_stop(struct local_engine *engine)
-{
-	struct local_streams *streams = &engine->streams;
-	pthread_mutex_lock(&streams->lock);
-	bool started = streams->started;
-	streams->stopping = true;
-	pthread_cond_signal(&streams->changed);
-	pthread_mutex_unlock(&streams->lock);
-	if (started)
-		pthread_join(streams->thread, NULL);
-	pthread_mutex_lock(&streams->lock);
-	streams->started = streams->stopping = false;
-	pthread_mutex_unlock(&streams->lock);
 }

@@ -3,16 +3,14 @@
 #include "engine/local/expiry.h"
 #include "engine/local/partition.h"
 #include "engine/local/writing.h"
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	STEP_ITEMS = 50, /* of one transaction: a writer that comes meanwhile waits for it */
 	STEP_BYTES = 256 << 10,
 	REST_TIMES = 10, /* as long as a transaction took, so that few writers come meanwhile */
-	REST_LEAST_US = 2000,
-	REST_MOST_US = 20000,
+	REST_LEAST_MS = 2,
+	REST_MOST_MS = 20,
 };
 
 /* ---- A transaction's worth ---- */
@@ -190,42 +188,15 @@ static enum ddb_code sweep_attempt(
 	return DDB_OK;
 }
 
-/* ---- Waiting ---- */
-
-static int64_t clock_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static bool is_stopping(struct local_sweeper *sweeper)
-{
-	pthread_mutex_lock(&sweeper->lock);
-	bool stopping = sweeper->stopping;
-	pthread_mutex_unlock(&sweeper->lock);
-	return stopping;
-}
-
-/* Under the lock; until the end if that comes earlier. */
-static void wait_until(struct local_sweeper *sweeper, int64_t us)
-{
-	const struct timespec until = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
-	int ended = 0;
-	while (!sweeper->stopping && !ended)
-		ended = pthread_cond_timedwait(&sweeper->changed, &sweeper->lock, &until);
-}
-
-static void rest(struct local_sweeper *sweeper, int64_t since)
-{
-	int64_t now = clock_us(), us = (now - since) * REST_TIMES;
-	us = us < REST_LEAST_US ? REST_LEAST_US : us < REST_MOST_US ? us : REST_MOST_US;
-	pthread_mutex_lock(&sweeper->lock);
-	wait_until(sweeper, now + us);
-	pthread_mutex_unlock(&sweeper->lock);
-}
-
 /* ---- The thread ---- */
+
+static void rest(struct local_worker *worker, int64_t since)
+{
+	const int64_t least = REST_LEAST_MS * LOCAL_TICKS_MS, most = REST_MOST_MS * LOCAL_TICKS_MS;
+	int64_t now = local_ticks(), pause = (now - since) * REST_TIMES;
+	pause = pause < least ? least : pause < most ? pause : most;
+	(void)local_worker_rest(worker, now + pause); /* its end is seen between the steps */
+}
 
 /* What fails is left for the next round. */
 static void sweep_table(struct local_engine *engine, const char *name, struct sweep *sweep)
@@ -233,11 +204,11 @@ static void sweep_table(struct local_engine *engine, const char *name, struct sw
 	enum ddb_code code = DDB_OK;
 	sweep->space = 0;
 	do {
-		int64_t since = clock_us();
+		int64_t since = local_ticks();
 		code = local_on_table(engine, name, LOCAL_OF_TABLE, sweep_attempt, sweep, NULL);
 		if (!code && sweep->more)
-			rest(&engine->sweeper, since);
-	} while (!code && sweep->more && !is_stopping(&engine->sweeper));
+			rest(&engine->sweeper.worker, since);
+	} while (!code && sweep->more && !local_worker_stopping(&engine->sweeper.worker));
 }
 
 bool local_sweep(struct local_engine *engine)
@@ -246,7 +217,7 @@ bool local_sweep(struct local_engine *engine)
 	bool found = true, any = false;
 	struct sweep sweep = {.now = local_expiry_now(engine)};
 	ddb_arena_init(&sweep.arena, LOCAL_ARENA_MAX);
-	while (!is_stopping(&engine->sweeper)) {
+	while (!local_worker_stopping(&engine->sweeper.worker)) {
 		if (local_catalog_next(engine, name, local_catalog_expires, &found, NULL)) {
 			any = true; /* who knows */
 			break;
@@ -260,106 +231,31 @@ bool local_sweep(struct local_engine *engine)
 	return any;
 }
 
-static void *run(void *context)
-{
-	struct local_engine *engine = context;
-	struct local_sweeper *sweeper = &engine->sweeper;
-	pthread_mutex_lock(&sweeper->lock);
-	while (!sweeper->stopping) {
-		sweeper->wanted = false;
-		wait_until(sweeper, clock_us() + (int64_t)sweeper->interval_ms * 1000 / 2);
-		pthread_mutex_unlock(&sweeper->lock);
-		bool any = local_sweep(engine);
-		pthread_mutex_lock(&sweeper->lock);
-		while (!any && !sweeper->stopping && !sweeper->wanted)
-			pthread_cond_wait(&sweeper->changed, &sweeper->lock);
-	}
-	pthread_mutex_unlock(&sweeper->lock);
-	return NULL;
-}
-
-/* No signal is this thread's. */
-static bool start(struct local_engine *engine)
-{
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	bool started = !pthread_create(&engine->sweeper.thread, NULL, run, engine);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return started;
-}
-
-void local_sweeper_wake(struct local_engine *engine)
+static void work(struct local_engine *engine)
 {
 	struct local_sweeper *sweeper = &engine->sweeper;
-	if (engine->read_only)
-		return;
-	pthread_mutex_lock(&sweeper->lock);
-	sweeper->wanted = true;
-	if (!sweeper->started && !sweeper->stopping)
-		sweeper->started = start(engine);
-	else
-		pthread_cond_signal(&sweeper->changed);
-	pthread_mutex_unlock(&sweeper->lock);
+	const int64_t half = (int64_t)sweeper->interval_ms * LOCAL_TICKS_MS / 2;
+	while (local_worker_rest(&sweeper->worker, local_ticks() + half))
+		if (!local_sweep(engine) && !local_worker_sleep(&sweeper->worker, INT64_MAX))
+			return;
+}
+
+void local_sweeper_init(struct local_engine *engine)
+{
+	local_worker_init(&engine->sweeper.worker, engine, work);
+	pthread_mutex_init(&engine->sweeper.watch_lock, NULL);
+}
+
+void local_sweeper_done(struct local_engine *engine)
+{
+	local_worker_done(&engine->sweeper.worker);
+	pthread_mutex_destroy(&engine->sweeper.watch_lock);
 }
 
 void local_sweeper_begin(struct local_engine *engine)
 {
-	char name[DDB_TABLE_NAME_MAX + 1] = "";
-	bool found = false;
-	if (!engine->read_only &&
-		(local_catalog_next(engine, name, local_catalog_expires, &found, NULL) || found))
-		local_sweeper_wake(engine);
-}
-
-void local_sweeper_stop(struct local_engine *engine)
-{
-	struct local_sweeper *sweeper = &engine->sweeper;
-	pthread_mutex_lock(&sweeper->lock);
-	bool started = sweeper->started;
-	sweeper->stopping = true;
-	pthread_cond_signal(&sweeper->changed);
-	pthread_mutex_unlock(&sweeper->lock);
-	if (started)
-		pthread_join(sweeper->thread, NULL);
-	pthread_mutex_lock(&sweeper->lock);
-	sweeper->started = sweeper->stopping = false;
-	pthread_mutex_unlock(&sweeper->lock);
-}
-
-/* ---- Making ---- */
-
-static bool make_condition(pthread_cond_t *ret)
-{
-	pthread_condattr_t clock;
-	if (pthread_condattr_init(&clock))
-		return false;
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	bool made = !pthread_cond_init(ret, &clock);
-	pthread_condattr_destroy(&clock);
-	return made;
-}
-
-enum ddb_code local_sweeper_init(struct local_sweeper *sweeper, struct ddb_error *err)
-{
-	*sweeper = (struct local_sweeper){.started = false};
-	if (!make_condition(&sweeper->changed))
-		return ddb_fail_memory(err);
-	if (pthread_mutex_init(&sweeper->lock, NULL))
-		goto no_lock;
-	if (!pthread_mutex_init(&sweeper->watch_lock, NULL))
-		return DDB_OK;
-	pthread_mutex_destroy(&sweeper->lock);
-no_lock:
-	pthread_cond_destroy(&sweeper->changed);
-	return ddb_fail_memory(err);
-}
-
-void local_sweeper_done(struct local_sweeper *sweeper)
-{
-	pthread_cond_destroy(&sweeper->changed);
-	pthread_mutex_destroy(&sweeper->lock);
-	pthread_mutex_destroy(&sweeper->watch_lock);
+	if (!engine->read_only && local_catalog_any(engine, local_catalog_expires))
+		local_worker_wake(&engine->sweeper.worker);
 }
 
 void local_watch_expired(struct ddb_engine *engine,

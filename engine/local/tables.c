@@ -105,9 +105,9 @@ enum ddb_code local_create_table(
 		return code;
 	local_table_forget(engine, name);
 	if (draft->stream.space)
-		local_streams_wake(engine);
+		local_worker_wake(&engine->streams.worker);
 	if (local_expires(draft))
-		local_sweeper_wake(engine);
+		local_worker_wake(&engine->sweeper.worker);
 	return DDB_OK;
 }
 
@@ -288,11 +288,11 @@ static enum ddb_code redefine_attempt(
 	local_table_forget(engine, table->table->name);
 	if (what->dropped)
 		local_purge(engine, UINT32_MAX);
-	local_filler_wake(engine);
+	local_worker_wake(&engine->filler);
 	if (what->streamed)
-		local_streams_wake(engine);
+		local_worker_wake(&engine->streams.worker);
 	if (what->expires)
-		local_sweeper_wake(engine);
+		local_worker_wake(&engine->sweeper.worker);
 	return DDB_OK;
 }
 

@@ -282,11 +282,11 @@ static void the_thread_does_it(void **state)
 	F;
 	engine_close(f);
 	engine_open_with(f, (struct ddb_local_options){.ttl_interval = 1});
-	assert_false(local_of(f->engine)->sweeper.started); /* nothing has TTL */
+	assert_false(local_of(f->engine)->sweeper.worker.started); /* nothing has TTL */
 	create(f, "Plain", "pk:S");
-	assert_false(local_of(f->engine)->sweeper.started);
+	assert_false(local_of(f->engine)->sweeper.worker.started);
 	create_from(f, "Table", with_ttl);
-	assert_true(local_of(f->engine)->sweeper.started);
+	assert_true(local_of(f->engine)->sweeper.worker.started);
 	char due[64];
 	snprintf(due, sizeof due, "ttl=N:%lld", (long long)(local_now() / 1000000000 - 5));
 	put(f, "Table", MAP("pk=S:a", "sk=N:1", due));
@@ -295,10 +295,10 @@ static void the_thread_does_it(void **state)
 		usleep(1000);
 	engine_close(f);
 	engine_open_with(f, (struct ddb_local_options){.ttl_interval = 1, .read_only = true});
-	assert_false(local_of(f->engine)->sweeper.started);
+	assert_false(local_of(f->engine)->sweeper.worker.started);
 	engine_close(f);
 	engine_open_with(f, (struct ddb_local_options){.ttl_interval = 1});
-	assert_true(local_of(f->engine)->sweeper.started);
+	assert_true(local_of(f->engine)->sweeper.worker.started);
 	put(f, "Table", MAP("pk=S:a", "sk=N:1", due));
 	while (counts(f, "Table").items > 1)
 		usleep(1000);
@@ -308,7 +308,7 @@ static void the_thread_does_it(void **state)
 
 static void hold(struct fixture *f)
 {
-	local_filler_stop(local_of(f->engine));
+	local_worker_stop(&local_of(f->engine)->filler);
 	local_of(f->engine)->filler.stopping = true; /* so that nothing starts it */
 }
 
@@ -341,7 +341,7 @@ static void items_that_are_there_are_filed(void **state)
 		steps++;
 		for (unsigned i = 0; i < 60; i++)
 			write_one(f, &seed);
-		local_sweep(local_of(f->engine)); /* what is filed may go */
+		local_sweep(local_of(f->engine));      /* what is filed may go */
 		local_of(f->engine)->read_only = true; /* so that the check does not start the thread */
 		assert_sound(f);
 		local_of(f->engine)->read_only = false;
@@ -463,7 +463,7 @@ static void an_older_store_is_filed(void **state)
 	wait_filed(f, "Table");
 	assert_expiries(f, "Table");
 	assert_true(dump_expiries(f)->count > 100);
-	assert_true(local_of(f->engine)->sweeper.started);
+	assert_true(local_of(f->engine)->sweeper.worker.started);
 }
 
 /* ---- The check ---- */

@@ -104,14 +104,14 @@ static void fill(struct fixture *f)
 
 static void hold(struct fixture *f)
 {
-	local_filler_stop(local_of(f->engine));
+	local_worker_stop(&local_of(f->engine)->filler);
 	local_of(f->engine)->filler.stopping = true; /* so that nothing starts it */
 }
 
 static void let_go(struct fixture *f)
 {
 	local_of(f->engine)->filler.stopping = false;
-	local_filler_wake(local_of(f->engine));
+	local_worker_wake(&local_of(f->engine)->filler);
 }
 
 static bool step(struct fixture *f)

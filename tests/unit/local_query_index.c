@@ -428,12 +428,12 @@ static const char *look(struct fixture *f, bool *ret_readable)
 static void refuses_what_is_being_made(void **state)
 {
 	F;
-	struct local_filler *filler = &local_of(f->engine)->filler;
+	struct local_worker *filler = &local_of(f->engine)->filler;
 	struct ddb_page page;
 	bool readable = false;
 	const char *failure = NULL;
 	create_growing(f);
-	local_filler_stop(local_of(f->engine));
+	local_worker_stop(filler);
 	filler->stopping = true; /* so that nothing starts it */
 	struct ddb_definition *definition = growing(f, true);
 	assert_ok(f, OP(f->engine, update_table, "Growing", NULL, definition, &f->err));
@@ -443,7 +443,7 @@ static void refuses_what_is_being_made(void **state)
 	asked.range = PARTITION(ddb_string("same", 4));
 	REFUSED(asked, "Cannot read from backfilling global secondary index: late");
 	filler->stopping = false;
-	local_filler_wake(local_of(f->engine));
+	local_worker_wake(filler);
 	for (unsigned i = 0; i < LOOKS_MAX && !readable && !failure; i++) {
 		failure = look(f, &readable);
 		usleep(100);

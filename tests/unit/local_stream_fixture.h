@@ -25,7 +25,7 @@ HELPER int64_t test_clock(void)
 /* The thread stands still then, until another stream comes: it is the test that tends. */
 HELPER void set_time(struct fixture *f, int64_t ns)
 {
-	local_streams_stop(local_of(f->engine));
+	local_worker_stop(&local_of(f->engine)->streams.worker);
 	__atomic_store_n(&test_time, ns, __ATOMIC_SEQ_CST);
 	local_of(f->engine)->clock = test_clock;
 }

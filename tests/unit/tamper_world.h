@@ -294,7 +294,7 @@ HELPER void world_begin_moment(struct fixture *f)
 {
 	struct local_engine *engine = local_of(f->engine);
 	struct ddb_definition *definition = definition_read(f, growing_text);
-	local_filler_stop(engine);
+	local_worker_stop(&engine->filler);
 	engine->filler.stopping = true; /* so that nothing starts it */
 	assert_ok(f, OP(f->engine, update_table, "Growing", NULL, definition, &f->err));
 	ddb_definition_unref(definition);
