@@ -97,9 +97,11 @@ static void *look(void *context)
 				 map_rmdir(map, &me, ".snapshot/s");
 		if (worker->failed)
 			break;
-		worker->failed =
-			map_dir_entry(dir, 0, &entry) != ESTALE || map_dir_open(map, &me, ".txn", &names);
+		worker->failed = map_dir_entry(dir, 0, &entry) != ESTALE;
 		map_dir_free(dir);
+		worker->failed |= map_dir_open(map, &me, ".txn", &names) != 0;
+		if (worker->failed)
+			break;
 		for (uint64_t at = 0; !map_dir_entry(names, at, &entry) && entry.name; at = entry.next) {
 			char path[300];
 			snprintf(path, sizeof(path), ".txn/%s/Bank/1.json", entry.name);
