@@ -598,3 +598,12 @@ enum ddb_code local_take_id(struct local_totals *totals, uint32_t *ret, struct d
 	*ret = totals->next_id++;
 	return DDB_OK;
 }
+
+enum ddb_code local_take_space(struct store_txn *txn, uint32_t *ret, struct ddb_error *err)
+{
+	struct local_totals totals;
+	enum ddb_code code = local_totals_read(txn, &totals, err);
+	if (!code)
+		code = local_take_id(&totals, ret, err);
+	return code ? code : local_totals_write(txn, &totals, err);
+}

@@ -155,6 +155,8 @@ DDB_MUST_CHECK enum ddb_code local_totals_write(
 	struct store_txn *txn, const struct local_totals *totals, struct ddb_error *err);
 /* A number for a table or space. DDB_LIMIT_EXCEEDED after four thousand million. */
 DDB_MUST_CHECK enum ddb_code local_take_id(struct local_totals *totals, uint32_t *ret, struct ddb_error *err);
+/* The same where nothing else of the totals changes. */
+DDB_MUST_CHECK enum ddb_code local_take_space(struct store_txn *txn, uint32_t *ret, struct ddb_error *err);
 
 /* ---- What a deleted or redefined table leaves behind (tables.c) ---- */
 

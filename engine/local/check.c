@@ -142,17 +142,32 @@ enum ddb_code check_each(struct check *check, const uint8_t *prefix, size_t leng
 	return code;
 }
 
+static enum ddb_code told_by_seal(
+	enum ddb_code code, const struct ddb_error *reason, bool *ret_sound, struct ddb_error *err)
+{
+	*ret_sound = code != DDB_DAMAGED;
+	if (code == DDB_OK || code == DDB_DAMAGED)
+		return DDB_OK;
+	if (err)
+		*err = *reason;
+	return code;
+}
+
 enum ddb_code check_value(struct check *check, struct check_walk *walk, struct store_value *ret,
 	bool *ret_sound, struct ddb_error *err)
 {
 	struct ddb_error reason;
 	enum ddb_code code = store_cursor_value(walk->cursor, &check->arena, true, ret, &reason);
-	*ret_sound = code == DDB_OK;
-	if (code == DDB_OK || code == DDB_DAMAGED)
-		return DDB_OK;
-	if (err)
-		*err = reason;
-	return code;
+	return told_by_seal(code, &reason, ret_sound, err);
+}
+
+enum ddb_code check_look(struct check *check, const uint8_t *key, size_t length, struct store_value *ret,
+	bool *ret_found, bool *ret_sound, struct ddb_error *err)
+{
+	struct ddb_error reason;
+	enum ddb_code code =
+		local_get(check->view, &check->arena, key, length, true, ret, ret_found, &reason);
+	return told_by_seal(code, &reason, ret_sound, err);
 }
 
 /* ---- The catalog ---- */

@@ -101,6 +101,9 @@ DDB_MUST_CHECK enum ddb_code check_each(struct check *check, const uint8_t *pref
  * which store_verify has told. */
 DDB_MUST_CHECK enum ddb_code check_value(struct check *check, struct check_walk *walk,
 	struct store_value *ret, bool *ret_sound, struct ddb_error *err);
+/* The same of one record by its key; *ret_found false: there is none. */
+DDB_MUST_CHECK enum ddb_code check_look(struct check *check, const uint8_t *key, size_t length,
+	struct store_value *ret, bool *ret_found, bool *ret_sound, struct ddb_error *err);
 
 /* What a check of a table's indexes needs of it, and adds to. */
 struct check_index_state {

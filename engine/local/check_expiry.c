@@ -31,21 +31,6 @@ static bool read_item(struct check *check, const struct local_table *table, cons
 	       local_expiry_time(table, &item, ret_time);
 }
 
-/* A read of one record: damage was told by the seals' check. */
-static enum ddb_code look(struct check *check, const uint8_t *key, size_t length, struct store_value *ret,
-	bool *ret_found, bool *ret_sound, struct ddb_error *err)
-{
-	struct ddb_error reason;
-	enum ddb_code code =
-		local_get(check->view, &check->arena, key, length, true, ret, ret_found, &reason);
-	*ret_sound = code != DDB_DAMAGED;
-	if (code == DDB_OK || code == DDB_DAMAGED)
-		return DDB_OK;
-	if (err)
-		*err = reason;
-	return code;
-}
-
 static enum ddb_code visit_item(
 	struct check *check, struct check_walk *walk, void *context, struct ddb_error *err)
 {
@@ -67,7 +52,7 @@ static enum ddb_code visit_item(
 	if (code || !filed)
 		return code;
 	size_t length = local_expiry_key(table, time, key.bytes, key.length, place);
-	code = look(check, place, length, &value, &found, &sound, err);
+	code = check_look(check, place, length, &value, &found, &sound, err);
 	if (code || found || !sound)
 		return code;
 	check_problem(check, "table %s: the expiry of an item is not filed", table->table->name);
@@ -88,7 +73,7 @@ static enum ddb_code is_right(struct check *check, const struct local_table *tab
 	*ret = false;
 	if (!local_expiry_item(table, walk->key, walk->length, &filed_time, item_key, &length))
 		return DDB_OK;
-	enum ddb_code code = look(check, item_key, length, &value, &found, &sound, err);
+	enum ddb_code code = check_look(check, item_key, length, &value, &found, &sound, err);
 	*ret = !code && !sound; /* of a damaged item nobody knows */
 	if (code || !found || !sound)
 		return code;

@@ -32,21 +32,6 @@ static enum ddb_code header_job(struct store_txn *txn, void *context, struct ddb
 	return local_header_write(txn, repair->key, repair->value, &repair->header, err);
 }
 
-/* A read of one record: damage was told by the seals' check. */
-static enum ddb_code look(struct check *check, const uint8_t *key, size_t length, struct store_value *ret,
-	bool *ret_found, bool *ret_sound, struct ddb_error *err)
-{
-	struct ddb_error reason;
-	enum ddb_code code =
-		local_get(check->view, &check->arena, key, length, true, ret, ret_found, &reason);
-	*ret_sound = code != DDB_DAMAGED;
-	if (code == DDB_OK || code == DDB_DAMAGED)
-		return DDB_OK;
-	if (err)
-		*err = reason;
-	return code;
-}
-
 /* ---- From items to entries ---- */
 
 struct expected {
@@ -134,7 +119,7 @@ static enum ddb_code check_entry(struct check *check, struct index_items *items,
 	right->bytes += expected->meta.size;
 	if (index->local)
 		items->collected += expected->meta.size;
-	code = look(check, expected->key.bytes, expected->key.length, &value, &found, &sound, err);
+	code = check_look(check, expected->key.bytes, expected->key.length, &value, &found, &sound, err);
 	if (code || (found && entry_right(check, expected, &value)) || !sound)
 		return code;
 	check_problem(check, "table %s: an item's entry in index %s is %s", state->table->table->name,
@@ -296,7 +281,7 @@ static enum ddb_code check_alias(struct check *check, const struct index_entries
 	bool found = false, sound;
 	if (length == 0)
 		return DDB_OK;
-	enum ddb_code code = look(check, place, length, &record, &found, &sound, err);
+	enum ddb_code code = check_look(check, place, length, &record, &found, &sound, err);
 	if (code || !sound)
 		return code;
 	if (found && ddb_record_read(&check->arena, record.body, record.body_length, &told, NULL) == DDB_OK &&
@@ -385,7 +370,7 @@ static enum ddb_code is_due(struct check *check, const struct check_walk *walk, 
 	*ret_sound = true;
 	if (local_entry_item(table, entries->position, walk->key, walk->length, &key, NULL))
 		return DDB_OK;
-	enum ddb_code code = look(check, key.bytes, key.length, &value, &found, ret_sound, err);
+	enum ddb_code code = check_look(check, key.bytes, key.length, &value, &found, ret_sound, err);
 	if (code || !found || !*ret_sound)
 		return code;
 	if (local_head_decode(value.head, value.head_length, ret_meta, &copy, &copy_length, NULL) ||
@@ -456,11 +441,11 @@ static enum ddb_code map_stands(struct check *check, const struct index_entries 
 	if (entries->index) {
 		if (local_entry_key_of_map(check->engine->store, table, entries->position, map, &place, NULL))
 			return DDB_OK;
-		return look(check, place.bytes, place.length, &value, ret, &sound, err);
+		return check_look(check, place.bytes, place.length, &value, ret, &sound, err);
 	}
 	if (local_key_of_map(check->engine->store, table->table, table->space, map, &key, NULL))
 		return DDB_OK;
-	return look(check, key.bytes, key.length, &value, ret, &sound, err);
+	return check_look(check, key.bytes, key.length, &value, ret, &sound, err);
 }
 
 static enum ddb_code entry_alias_right(struct check *check, const struct check_walk *walk,
@@ -499,7 +484,7 @@ static enum ddb_code partition_alias_right(struct check *check, const struct che
 		return DDB_OK;
 	local_entry_prefix(check->engine->store, entries->index, table->indexes[entries->position].space,
 		&values, place);
-	return look(check, place, sizeof place, &value, ret, &sound, err);
+	return check_look(check, place, sizeof place, &value, ret, &sound, err);
 }
 
 static enum ddb_code visit_alias(

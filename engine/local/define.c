@@ -163,15 +163,6 @@ static enum ddb_code leave_space(struct local_job *job, bool *ret_rest, struct d
 	return code;
 }
 
-static enum ddb_code new_space(struct store_txn *txn, uint32_t *ret, struct ddb_error *err)
-{
-	struct local_totals totals;
-	enum ddb_code code = local_totals_read(txn, &totals, err);
-	if (!code)
-		code = local_take_id(&totals, ret, err);
-	return code ? code : local_totals_write(txn, &totals, err);
-}
-
 static enum ddb_code number_spaces(struct store_txn *txn, struct local_table *table, struct ddb_error *err)
 {
 	struct local_totals totals;
@@ -187,7 +178,7 @@ static enum ddb_code defined_table(struct local_job *job, struct ddb_definition 
 	struct local_table **ret, struct ddb_error *err)
 {
 	uint32_t space;
-	enum ddb_code code = new_space(job->txn, &space, err);
+	enum ddb_code code = local_take_space(job->txn, &space, err);
 	if (code)
 		return code;
 	struct ddb_table *table = local_table_draft(job->table->table);

@@ -234,16 +234,11 @@ static enum ddb_code redefine(struct local_job *job,
 static enum ddb_code settle_space(struct fill *fill, struct local_table *draft, struct ddb_error *err)
 {
 	struct local_job *job = fill->job;
-	struct local_totals totals;
 	if (fill->kind == FILL_STREAM)
 		return local_stream_redefine(job->engine, job->txn, NULL, draft, err);
-	enum ddb_code code = local_totals_read(job->txn, &totals, err);
-	if (!code)
-		code = local_take_id(&totals,
-			fill->kind == FILL_EXPIRIES ? &draft->expiry_space
-						    : &draft->indexes[fill->position].space,
-			err);
-	return code ? code : local_totals_write(job->txn, &totals, err);
+	return local_take_space(job->txn,
+		fill->kind == FILL_EXPIRIES ? &draft->expiry_space : &draft->indexes[fill->position].space,
+		err);
 }
 
 static enum ddb_code settle_end(struct fill *fill, struct local_table *draft, struct ddb_error *err)

@@ -49,15 +49,6 @@ static enum ddb_code take_time(
 	return DDB_OK;
 }
 
-static enum ddb_code take_space(struct store_txn *txn, uint32_t *ret, struct ddb_error *err)
-{
-	struct local_totals totals;
-	enum ddb_code code = local_totals_read(txn, &totals, err);
-	if (!code)
-		code = local_take_id(&totals, ret, err);
-	return code ? code : local_totals_write(txn, &totals, err);
-}
-
 static enum ddb_code turn_on(
 	struct local_engine *engine, struct store_txn *txn, struct local_table *draft, struct ddb_error *err)
 {
@@ -69,7 +60,7 @@ static enum ddb_code turn_on(
 		.hash = definition->hash};
 	if (definition->has_range)
 		note.range = definition->range;
-	enum ddb_code code = take_space(txn, &note.space, err);
+	enum ddb_code code = local_take_space(txn, &note.space, err);
 	if (!code)
 		code = take_time(engine, txn, &note.since_ns, err);
 	if (!code)
