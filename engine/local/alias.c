@@ -2,9 +2,9 @@
  * What finds a key whose file name is a digest: the aliases of index entries, of items in a query's listing,
  * and the request that looks all aliases up. Those of key values are partition.c's. See partition.h.
  */
-#include "engine/local/index.h"
+#include "engine/local/index/index.h"
 #include "engine/local/partition.h"
-#include "engine/local/reads.h"
+#include "engine/local/txn/reads.h"
 #include "engine/record.h"
 
 #include <string.h>

@@ -3,9 +3,9 @@
  * What does not fit into the response is named, to be asked for again.
  */
 #include "engine/local/consumed.h"
-#include "engine/local/expiry.h"
+#include "engine/local/ttl/expiry.h"
 #include "engine/local/item.h"
-#include "engine/local/reads.h"
+#include "engine/local/txn/reads.h"
 
 #include <stdlib.h>
 #include <string.h>

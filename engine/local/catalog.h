@@ -61,7 +61,7 @@ static inline void local_table_unrefp(struct local_table **table)
 struct local_table *local_table_next(const struct local_table *table, struct ddb_table *shown);
 /* Whether it should have a stream, and has none: so an older version of this program left it. */
 bool local_table_lacks_stream(const struct local_table *table);
-/* Whether something of the table is still being made, by the filler (index_fill.h). */
+/* Whether something of the table is still being made, by the filler (index/fill.h). */
 bool local_table_pending(const struct local_table *table);
 
 /* A copy of `table` (or of nothing, when NULL) to be changed before anybody else sees it. NULL: no memory. */

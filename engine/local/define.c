@@ -2,10 +2,10 @@
  * A provisional table gets its definition: every item is converted and filed anew under a new space, in one
  * transaction, and the old space goes the way of deleted tables. Serials, mtimes and the table's id stay.
  */
-#include "engine/local/expiry.h"
-#include "engine/local/index_set.h"
+#include "engine/local/ttl/expiry.h"
+#include "engine/local/index/set.h"
 #include "engine/local/partition.h"
-#include "engine/local/stream.h"
+#include "engine/local/stream/stream.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /*
  * Deleting an item.
  */
-#include "engine/local/scratch.h"
+#include "engine/local/scratch/scratch.h"
 #include "engine/local/writing.h"
 
 struct deletion {

@@ -2,9 +2,9 @@
  * Reading one item by its key.
  */
 #include "engine/local/consumed.h"
-#include "engine/local/expiry.h"
+#include "engine/local/ttl/expiry.h"
 #include "engine/local/item.h"
-#include "engine/local/reads.h"
+#include "engine/local/txn/reads.h"
 
 struct get {
 	struct ddb_arena *arena;

@@ -3,7 +3,7 @@
  */
 #include "engine/local/item.h"
 
-#include "engine/local/index.h"
+#include "engine/local/index/index.h"
 #include "engine/record.h"
 #include <string.h>
 

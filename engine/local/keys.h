@@ -14,7 +14,7 @@
  *   'F' directory hash    a scratch file or directory: keyed hashes of its directory's id and of its name
  *   'F' directory         a scratch directory again, at the head of what is in it
  *   'B' id n              its 64 KiB blocks
- *   'X' space hash …      an index's entries and the headers of its partitions (index_entry.h)
+ *   'X' space hash …      an index's entries and the headers of its partitions (index/entry.h)
  *   'E' space alias       finds the key of an entry of an index, or of an item in a query's listing
  *   'G' space hash        the bytes of an item collection, in tables with local indexes
  *   'J' space             how far the making of an index, or of what stands beside items, has come

@@ -5,10 +5,10 @@
 #include "engine/local/local_private.h"
 
 #include "engine/jsonout.h"
-#include "engine/local/commit.h"
+#include "engine/local/txn/commit.h"
 #include "engine/local/keys.h"
-#include "engine/local/staged.h"
-#include "engine/local/view.h"
+#include "engine/local/txn/staged.h"
+#include "engine/local/txn/view.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

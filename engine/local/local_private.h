@@ -9,11 +9,11 @@
 #define LOCAL_PRIVATE_H
 
 #include "engine/local/catalog.h"
-#include "engine/local/filler.h"
-#include "engine/local/keeper.h"
+#include "engine/local/index/filler.h"
+#include "engine/local/txn/keeper.h"
 #include "engine/local/local.h"
-#include "engine/local/stream_keeper.h"
-#include "engine/local/sweeper.h"
+#include "engine/local/stream/keeper.h"
+#include "engine/local/ttl/sweeper.h"
 #include "engine/store/store.h"
 
 enum {
@@ -46,7 +46,7 @@ struct local_engine {
 	int64_t (*clock)(void); /* NULL: local_now; tests have their own */
 	/* Under the writer: what the running job was given. */
 	uint64_t job_number, job_versions;
-	struct local_view *view; /* what this engine is one of (view.h); or NULL */
+	struct local_view *view; /* what this engine is one of (txn/view.h); or NULL */
 };
 
 static inline struct local_engine *local_of(struct ddb_engine *engine)

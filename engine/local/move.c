@@ -1,8 +1,8 @@
 /*
  * An item under another key, and an item at another time: changes that only the tree asks for.
  */
-#include "engine/local/reads.h"
-#include "engine/local/staged.h"
+#include "engine/local/txn/reads.h"
+#include "engine/local/txn/staged.h"
 #include "engine/local/writing.h"
 
 #include <string.h>

@@ -3,8 +3,8 @@
  */
 #include "engine/local/page.h"
 
-#include "engine/local/expiry.h"
-#include "engine/local/reads.h"
+#include "engine/local/ttl/expiry.h"
+#include "engine/local/txn/reads.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  */
 #include "engine/local/partition.h"
 
-#include "engine/local/index.h"
-#include "engine/local/reads.h"
+#include "engine/local/index/index.h"
+#include "engine/local/txn/reads.h"
 #include "engine/record.h"
 #include <string.h>
 

@@ -3,13 +3,13 @@
  * before the first change, so that those who share the commit need not run again, and memory does not grow
  * with the partition: each step takes one item, from a cursor that is sought anew.
  */
-#include "engine/local/expiry.h"
-#include "engine/local/index.h"
+#include "engine/local/ttl/expiry.h"
+#include "engine/local/index/index.h"
 #include "engine/local/partition.h"
-#include "engine/local/reads.h"
-#include "engine/local/scratch.h"
-#include "engine/local/staged.h"
-#include "engine/local/stream.h"
+#include "engine/local/txn/reads.h"
+#include "engine/local/scratch/scratch.h"
+#include "engine/local/txn/staged.h"
+#include "engine/local/stream/stream.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /*
  * Putting items: one, or many in as few transactions as it takes.
  */
-#include "engine/local/scratch.h"
+#include "engine/local/scratch/scratch.h"
 #include "engine/local/writing.h"
 
 enum {

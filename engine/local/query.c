@@ -3,7 +3,7 @@
  * fills a page (page.h).
  */
 #include "engine/local/page.h"
-#include "engine/local/reads.h"
+#include "engine/local/txn/reads.h"
 
 struct request {
 	struct ddb_arena *arena;

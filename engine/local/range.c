@@ -1,5 +1,5 @@
 /*
- * Ranges of store keys. See range.h. How an index orders its entries is index_entry.h's; a table's items lie
+ * Ranges of store keys. See range.h. How an index orders its entries is index/entry.h's; a table's items lie
  * behind their partition's header in the order of their sort keys' bytes.
  */
 #include "engine/local/range.h"

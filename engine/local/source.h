@@ -5,7 +5,7 @@
 #ifndef LOCAL_SOURCE_H
 #define LOCAL_SOURCE_H
 
-#include "engine/local/index.h"
+#include "engine/local/index/index.h"
 
 struct local_source {
 	const struct local_table *table;

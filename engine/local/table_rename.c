@@ -2,7 +2,7 @@
  * A table under another name. Everything of it is filed under its numbers, so that only the record in the
  * catalog moves. The generation rises with it: who still knows the table by the old name finds it stale.
  */
-#include "engine/local/stream.h"
+#include "engine/local/stream/stream.h"
 
 #include <string.h>
 

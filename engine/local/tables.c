@@ -2,9 +2,9 @@
  * Operations on tables as wholes, and the purging of what deleted ones leave behind: a table is gone with one
  * small commit; its records follow in bounded steps that a crash may interrupt anywhere.
  */
-#include "engine/local/expiry.h"
-#include "engine/local/index_set.h"
-#include "engine/local/stream.h"
+#include "engine/local/ttl/expiry.h"
+#include "engine/local/index/set.h"
+#include "engine/local/stream/stream.h"
 
 #include <string.h>
 #include <sys/random.h>

@@ -1,8 +1,8 @@
 /*
  * A thread of an engine that works beside its writers. It starts with the first work, sleeps until it is
  * woken or a time has come, and ends with the engine; it can be stopped at any time between two steps, and
- * started again. No signal is its own. What it does is the owner's (filler.h, sweeper.h, stream_keeper.h,
- * keeper.h).
+ * started again. No signal is its own. What it does is the owner's (index/filler.h, ttl/sweeper.h, stream/keeper.h,
+ * txn/keeper.h).
  */
 #ifndef LOCAL_WORKER_H
 #define LOCAL_WORKER_H

@@ -3,12 +3,12 @@
  */
 #include "engine/local/writing.h"
 
-#include "engine/local/expiry.h"
-#include "engine/local/index.h"
+#include "engine/local/ttl/expiry.h"
+#include "engine/local/index/index.h"
 #include "engine/local/partition.h"
-#include "engine/local/reads.h"
-#include "engine/local/staged.h"
-#include "engine/local/stream.h"
+#include "engine/local/txn/reads.h"
+#include "engine/local/txn/staged.h"
+#include "engine/local/stream/stream.h"
 #include <string.h>
 
 enum ddb_code local_condition_failed(struct ddb_error *err)

@@ -5,7 +5,7 @@
  */
 #include "engine/local/item.h"
 #include "engine/local/partition.h"
-#include "engine/local/stream.h"
+#include "engine/local/stream/stream.h"
 #include "engine/store/seal.h"
 #include "tests/fuzz/fuzz.h"
 #include <stdlib.h>

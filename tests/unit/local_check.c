@@ -9,7 +9,7 @@
 #include "engine/local/keys.h"
 #include "engine/local/local_private.h"
 #include "engine/local/partition.h"
-#include "engine/local/scratch.h"
+#include "engine/local/scratch/scratch.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 

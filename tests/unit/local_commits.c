@@ -4,8 +4,8 @@
  */
 #include "local_view_fixture.h"
 
-#include "engine/local/token.h"
-#include "engine/local/view.h"
+#include "engine/local/txn/token.h"
+#include "engine/local/txn/view.h"
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>

@@ -4,7 +4,7 @@
  */
 #include "local_fixture.h"
 
-#include "engine/local/scratch.h"
+#include "engine/local/scratch/scratch.h"
 
 static struct ddb_scratch_meta stat_at(struct fixture *f, const struct ddb_scratch_name *name)
 {

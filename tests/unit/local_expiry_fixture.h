@@ -7,7 +7,7 @@
 
 #include "local_index_fixture.h"
 
-#include "engine/local/expiry.h"
+#include "engine/local/ttl/expiry.h"
 
 #define ATTRIBUTE(name, type) "{\"AttributeName\":\"" name "\",\"AttributeType\":\"" type "\"}"
 #define KEY(name, type) "{\"AttributeName\":\"" name "\",\"KeyType\":\"" type "\"}"

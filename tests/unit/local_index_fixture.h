@@ -8,7 +8,7 @@
 
 #include "local_fixture.h"
 
-#include "engine/local/index_fill.h"
+#include "engine/local/index/fill.h"
 #include "engine/local/partition.h"
 
 struct items { /* of a table */

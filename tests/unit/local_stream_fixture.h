@@ -8,7 +8,7 @@
 #include "local_fixture.h"
 
 #include "engine/local/local_private.h"
-#include "engine/local/stream.h"
+#include "engine/local/stream/stream.h"
 #include "engine/stream.h"
 #include "engine/typed.h"
 

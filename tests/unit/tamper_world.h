@@ -8,7 +8,7 @@
 #include "local_stream_fixture.h"
 
 #include "engine/local/catalog.h"
-#include "engine/local/index_fill.h"
+#include "engine/local/index/fill.h"
 #include "engine/local/keys.h"
 #include "engine/store/inside.h"
 #include <fcntl.h>

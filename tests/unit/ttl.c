@@ -4,7 +4,7 @@
  */
 #include "tree_fixture.h"
 
-#include "engine/local/expiry.h"
+#include "engine/local/ttl/expiry.h"
 #include "engine/local/local_private.h"
 
 enum { NOW = 1700000000, MANY = 1500 };
