@@ -202,11 +202,9 @@ int map_view_commit(
 		map_view_leave(view);
 	}
 	remember_emptied(view);
-	pthread_mutex_lock(&view->gate);
-	pthread_rwlock_wrlock(&view->lock);
-	pthread_mutex_unlock(&view->gate);
+	map_view_enter_alone(view);
 	enum ddb_code code = commit(view, token, &arena, &result, err);
-	pthread_rwlock_unlock(&view->lock);
+	map_view_leave_alone(view);
 	if (!code)
 		tell_changes(view->outer, &result);
 	else if (has_reasons(code))

@@ -57,8 +57,8 @@ static void view_free(struct map_view *view)
 	if (view->engine)
 		view->engine->ops->close(view->engine);
 	map_transaction_free(view->transaction);
-	pthread_mutex_destroy(&view->gate);
-	pthread_rwlock_destroy(&view->lock);
+	pthread_cond_destroy(&view->changed);
+	pthread_mutex_destroy(&view->lock);
 	free(view->path);
 	free(view);
 }
@@ -76,15 +76,8 @@ static struct map_view *view_new(
 	if (!view)
 		return NULL;
 	*view = (struct map_view){.outer = map, .kind = kind, .uid = caller->uid, .references = 1};
-	if (pthread_rwlock_init(&view->lock, NULL)) {
-		free(view);
-		return NULL;
-	}
-	if (pthread_mutex_init(&view->gate, NULL)) {
-		pthread_rwlock_destroy(&view->lock);
-		free(view);
-		return NULL;
-	}
+	pthread_mutex_init(&view->lock, NULL);
+	pthread_cond_init(&view->changed, NULL);
 	view->since_ns = view->used_ns = map_now_ns();
 	view->path = path_of(kind, name);
 	view->name = view->path ? view->path + strlen(map_view_directory(kind)) + 1 : NULL;
@@ -307,13 +300,16 @@ int map_view_enter(struct map_view *view)
 		return 0;
 	if (__atomic_load_n(&view->ended, __ATOMIC_ACQUIRE))
 		return ESTALE;
-	pthread_rwlock_rdlock(&view->lock);
-	if (!__atomic_load_n(&view->over, __ATOMIC_ACQUIRE)) {
-		__atomic_store_n(&view->used_ns, map_now_ns(), __ATOMIC_RELAXED);
-		return 0;
-	}
-	pthread_rwlock_unlock(&view->lock);
-	return ESTALE;
+	pthread_mutex_lock(&view->lock);
+	while (view->committing)
+		pthread_cond_wait(&view->changed, &view->lock);
+	bool over = __atomic_load_n(&view->over, __ATOMIC_ACQUIRE);
+	view->users += !over;
+	pthread_mutex_unlock(&view->lock);
+	if (over)
+		return ESTALE;
+	__atomic_store_n(&view->used_ns, map_now_ns(), __ATOMIC_RELAXED);
+	return 0;
 }
 
 void map_view_leave(struct map_view *view)
@@ -321,15 +317,39 @@ void map_view_leave(struct map_view *view)
 	if (!view)
 		return;
 	__atomic_store_n(&view->used_ns, map_now_ns(), __ATOMIC_RELAXED);
-	pthread_rwlock_unlock(&view->lock);
+	pthread_mutex_lock(&view->lock);
+	if (!--view->users && view->waiting)
+		pthread_cond_broadcast(&view->changed);
+	pthread_mutex_unlock(&view->lock);
 }
 
 void map_view_give_way(struct map_view *view)
 {
 	if (!view)
 		return;
-	pthread_mutex_lock(&view->gate);
-	pthread_mutex_unlock(&view->gate);
+	pthread_mutex_lock(&view->lock);
+	while (view->waiting)
+		pthread_cond_wait(&view->changed, &view->lock);
+	pthread_mutex_unlock(&view->lock);
+}
+
+void map_view_enter_alone(struct map_view *view)
+{
+	pthread_mutex_lock(&view->lock);
+	view->waiting++;
+	while (view->users || view->committing)
+		pthread_cond_wait(&view->changed, &view->lock);
+	view->waiting--;
+	view->committing = true;
+	pthread_mutex_unlock(&view->lock);
+}
+
+void map_view_leave_alone(struct map_view *view)
+{
+	pthread_mutex_lock(&view->lock);
+	view->committing = false;
+	pthread_cond_broadcast(&view->changed);
+	pthread_mutex_unlock(&view->lock);
 }
 
 void map_view_remove(struct map_view *view, const char *why)

@@ -2,8 +2,8 @@
  * Inside mapping/: the transactions and snapshots of a map. Each has a name below .txn or .snapshot, an
  * engine of its own, and a map on that engine which shows the same tree; route.c leads paths there. A view
  * lives as long as somebody refers to it: its name, a request under way, an open file or directory. Threads:
- * any. Locks, in this order: a view's `lock`, a transaction's, the registry's; nobody is told of changes with
- * the first held for writing or with one of the others.
+ * any. What is waited for, in this order: that a view's commit ends, its transaction's lock, the registry's;
+ * nobody is told of changes within a commit or with one of the locks held.
  */
 #ifndef MAP_VIEWS_H
 #define MAP_VIEWS_H
@@ -32,10 +32,13 @@ struct map_view {
 	int64_t used_ns; /* atomic */
 	bool over;       /* atomic: committed or aborted, nothing more is done in it */
 	bool ended;      /* atomic: the engine let it go, and those who knew something of it are told */
-	/* Held for reading by whoever does something in it, for writing by its commit. Readers come first:
-	 * one may have the front end's locks, for which another one waits. */
-	pthread_rwlock_t lock;
-	pthread_mutex_t gate; /* held by a commit that waits for the others to leave */
+	/* A commit is alone in it. While one waits for that, others still enter: who does may have the front
+	 * end's locks, for which another one waits who is to leave. */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned users;   /* who do something in it */
+	unsigned waiting; /* commits that wait until there are none */
+	bool committing;
 
 	/* Under the registry's lock. */
 	unsigned references;
@@ -70,6 +73,9 @@ static inline void map_view_unrefp(struct map_view **view)
 /* Around all that is done in a view. ESTALE: it is over or has ended, and map_view_leave must not follow. */
 DDB_MUST_CHECK int map_view_enter(struct map_view *view);
 void map_view_leave(struct map_view *view);
+/* Around a commit: nobody else is in it, nor comes. */
+void map_view_enter_alone(struct map_view *view);
+void map_view_leave_alone(struct map_view *view);
 /* Before what is done with an open file, without locks: a commit that waits goes first, or writers who come
  * one after the other would keep it waiting for ever. */
 void map_view_give_way(struct map_view *view);
