@@ -2,7 +2,7 @@
  * Event patterns: what is refused says why; what is accepted means the same as the only alternative, and as
  * one of two, and does so twice. The first line is the pattern, the rest the record.
  */
-#include "tools/pattern.h"
+#include "tools/trigger/pattern.h"
 
 #include "engine/json.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,7 +1,7 @@
 /*
  * Event patterns: what they match and how they are refused, by the cases of data/pattern.cases.
  */
-#include "tools/pattern.h"
+#include "tools/trigger/pattern.h"
 
 #include "engine/json.h"
 

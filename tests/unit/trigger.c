@@ -3,9 +3,9 @@
  * what fails, how a record becomes one of an event, and checkpoints.
  */
 #include "tools/command.h"
-#include "tools/trigger_checkpoint.h"
-#include "tools/trigger_event.h"
-#include "tools/trigger_lane.h"
+#include "tools/trigger/checkpoint.h"
+#include "tools/trigger/event.h"
+#include "tools/trigger/lane.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

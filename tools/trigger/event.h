@@ -6,8 +6,8 @@
 #ifndef TOOLS_TRIGGER_EVENT_H
 #define TOOLS_TRIGGER_EVENT_H
 
-#include "tools/pattern.h"
-#include "tools/trigger_sequence.h"
+#include "tools/trigger/pattern.h"
+#include "tools/trigger/sequence.h"
 
 #include "engine/buffer.h"
 

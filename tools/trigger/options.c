@@ -1,4 +1,4 @@
-#include "tools/trigger_options.h"
+#include "tools/trigger/options.h"
 
 #include "engine/definition.h"
 

@@ -1,4 +1,4 @@
-#include "tools/trigger_backlog.h"
+#include "tools/trigger/backlog.h"
 
 #include <stdlib.h>
 #include <string.h>

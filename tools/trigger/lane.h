@@ -8,8 +8,8 @@
 #ifndef TOOLS_TRIGGER_LANE_H
 #define TOOLS_TRIGGER_LANE_H
 
-#include "tools/trigger_backlog.h"
-#include "tools/trigger_command.h"
+#include "tools/trigger/backlog.h"
+#include "tools/trigger/command.h"
 
 enum {
 	TRIGGER_EVENT_MAX = 6 << 20, /* bytes, as Lambda's; one record always fits */

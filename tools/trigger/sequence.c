@@ -1,4 +1,4 @@
-#include "tools/trigger_sequence.h"
+#include "tools/trigger/sequence.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-#include "tools/trigger_reader.h"
+#include "tools/trigger/reader.h"
 
-#include "tools/trigger_event.h"
+#include "tools/trigger/event.h"
 
 #include "mapping/name.h"
 

@@ -1,7 +1,7 @@
-#include "tools/trigger_letter.h"
+#include "tools/trigger/letter.h"
 
 #include "tools/command.h"
-#include "tools/trigger_event.h"
+#include "tools/trigger/event.h"
 
 #include "engine/jsonout.h"
 

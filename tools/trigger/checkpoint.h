@@ -7,7 +7,7 @@
 #ifndef TOOLS_TRIGGER_CHECKPOINT_H
 #define TOOLS_TRIGGER_CHECKPOINT_H
 
-#include "tools/trigger_sequence.h"
+#include "tools/trigger/sequence.h"
 
 enum { TRIGGER_TABLE_ID_MAX = 64 };
 

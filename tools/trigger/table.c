@@ -1,4 +1,4 @@
-#include "tools/trigger_table.h"
+#include "tools/trigger/table.h"
 
 #include "engine/json.h"
 #include "mapping/name.h"

@@ -7,7 +7,7 @@
 #ifndef TOOLS_TRIGGER_READER_H
 #define TOOLS_TRIGGER_READER_H
 
-#include "tools/trigger_sequence.h"
+#include "tools/trigger/sequence.h"
 
 #include "engine/buffer.h"
 

@@ -1,4 +1,4 @@
-#include "tools/trigger_lane.h"
+#include "tools/trigger/lane.h"
 
 #include <assert.h>
 #include <sys/random.h>

@@ -1,4 +1,4 @@
-#include "tools/pattern_private.h"
+#include "tools/trigger/pattern_private.h"
 
 #include <wctype.h>
 

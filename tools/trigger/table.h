@@ -5,7 +5,7 @@
 #ifndef TOOLS_TRIGGER_TABLE_H
 #define TOOLS_TRIGGER_TABLE_H
 
-#include "tools/trigger_checkpoint.h"
+#include "tools/trigger/checkpoint.h"
 
 #include "engine/value.h"
 

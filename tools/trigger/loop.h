@@ -5,8 +5,8 @@
 #ifndef TOOLS_TRIGGER_LOOP_H
 #define TOOLS_TRIGGER_LOOP_H
 
-#include "tools/trigger_checkpoint.h"
-#include "tools/trigger_options.h"
+#include "tools/trigger/checkpoint.h"
+#include "tools/trigger/options.h"
 
 /*
  * From here on signals that ask for an end wait on a descriptor; -1, with errno. What was ignored from the

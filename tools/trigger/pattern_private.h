@@ -5,7 +5,7 @@
 #ifndef TOOLS_PATTERN_PRIVATE_H
 #define TOOLS_PATTERN_PRIVATE_H
 
-#include "tools/pattern.h"
+#include "tools/trigger/pattern.h"
 
 #include <locale.h>
 #include <string.h>

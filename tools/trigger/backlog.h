@@ -6,7 +6,7 @@
 #ifndef TOOLS_TRIGGER_BACKLOG_H
 #define TOOLS_TRIGGER_BACKLOG_H
 
-#include "tools/trigger_sequence.h"
+#include "tools/trigger/sequence.h"
 
 enum { TRIGGER_BACKLOG_BYTES = 64 << 20, TRIGGER_BACKLOG_RECORDS = 100000 };
 

@@ -1,4 +1,4 @@
-#include "tools/trigger_event.h"
+#include "tools/trigger/event.h"
 
 #include "engine/json.h"
 #include "engine/jsonout.h"

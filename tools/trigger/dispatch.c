@@ -1,6 +1,6 @@
-#include "tools/trigger_loop_private.h"
+#include "tools/trigger/loop_private.h"
 
-#include "tools/trigger_letter.h"
+#include "tools/trigger/letter.h"
 
 #include <errno.h>
 #include <inttypes.h>

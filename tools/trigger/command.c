@@ -1,6 +1,6 @@
-#include "tools/trigger_command.h"
+#include "tools/trigger/command.h"
 
-#include "tools/trigger_checkpoint.h"
+#include "tools/trigger/checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>

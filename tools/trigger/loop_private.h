@@ -1,15 +1,15 @@
 /*
- * The state of a trigger at work, shared by what reads the stream (trigger_intake.c), what runs commands
- * (trigger_dispatch.c), and the loop (trigger_loop.c). Private to these three.
+ * The state of a trigger at work, shared by what reads the stream (intake.c), what runs commands
+ * (dispatch.c), and the loop (loop.c). Private to these three.
  */
 #ifndef TOOLS_TRIGGER_LOOP_PRIVATE_H
 #define TOOLS_TRIGGER_LOOP_PRIVATE_H
 
-#include "tools/trigger_event.h"
-#include "tools/trigger_lane.h"
-#include "tools/trigger_loop.h"
-#include "tools/trigger_reader.h"
-#include "tools/trigger_table.h"
+#include "tools/trigger/event.h"
+#include "tools/trigger/lane.h"
+#include "tools/trigger/loop.h"
+#include "tools/trigger/reader.h"
+#include "tools/trigger/table.h"
 
 struct trigger {
 	const struct trigger_options *options;

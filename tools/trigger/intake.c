@@ -1,4 +1,4 @@
-#include "tools/trigger_loop_private.h"
+#include "tools/trigger/loop_private.h"
 
 #include "tools/command.h"
 

@@ -1,4 +1,4 @@
-#include "tools/trigger_checkpoint.h"
+#include "tools/trigger/checkpoint.h"
 
 #include "tools/command.h"
 

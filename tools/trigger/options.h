@@ -5,7 +5,7 @@
 #define TOOLS_TRIGGER_OPTIONS_H
 
 #include "tools/command.h"
-#include "tools/pattern.h"
+#include "tools/trigger/pattern.h"
 
 enum { TRIGGER_FILTERS_MAX = 32 };
 

@@ -2,8 +2,8 @@
  * dynamount trigger: runs a command for each batch of records of a table's stream, and keeps in a file how
  * far it has come. It needs nothing of a mount but its files.
  */
-#include "tools/trigger_letter.h"
-#include "tools/trigger_loop.h"
+#include "tools/trigger/letter.h"
+#include "tools/trigger/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
