@@ -44,8 +44,8 @@ struct ddb_table {
 					      while kindless) */
 	int64_t created_ns;                /* since the epoch */
 	int64_t changed_ns;                /* of the definition */
-	int64_t stream_ns;                 /* when its latest stream was turned on, as in its label; 0: none */
-	char uuid[37];                     /* TableId */
+	int64_t stream_ns; /* when its latest stream was turned on, as in its label; 0: none */
+	char uuid[37];     /* TableId */
 };
 
 enum ddb_index_state {
@@ -390,6 +390,7 @@ struct ddb_move_partition {
 enum {
 	DDB_TRANSACT_MAX = 100,           /* actions */
 	DDB_TRANSACT_BYTES_MAX = 4 << 20, /* of the request */
+	DDB_REASONS_ITEMS_MAX = 8 << 20,  /* bytes of the items that are told with reasons */
 	DDB_TOKEN_MAX = 36,               /* bytes */
 	DDB_TOKEN_SECONDS = 600,
 };
@@ -399,7 +400,7 @@ struct ddb_reason {
 	enum ddb_code code;  /* DDB_OK: None */
 	const char *message; /* NULL: none */
 	bool has_item;
-	struct ddb_value item; /* that a condition refused, if it was asked for */
+	struct ddb_value item; /* that a condition refused, if it was asked for and there is room for it */
 	/* Of a commit: which item (or, key.type 0, which table). */
 	const char *table;
 	struct ddb_value key;

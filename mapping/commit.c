@@ -22,7 +22,10 @@ enum {
 
 /* ---- Reasons ---- */
 
-static void write_reason(struct map_view *view, const struct ddb_reason *reason, struct ddb_json_out *json)
+static const char reasons_name[] = ".reasons.json";
+
+static void write_reason(
+	struct map_view *view, const struct ddb_reason *reason, bool items, struct ddb_json_out *json)
 {
 	DDB_TABLE_AUTO struct ddb_table *table = NULL;
 	const struct ddb_value *hash = NULL;
@@ -40,7 +43,7 @@ static void write_reason(struct map_view *view, const struct ddb_reason *reason,
 	ddb_json_member_string(json, "Code", ddb_reason_name(reason->code));
 	if (reason->message)
 		ddb_json_member_string(json, "Message", reason->message);
-	if (reason->has_item && table) {
+	if (items && reason->has_item && table) {
 		ddb_json_name(json, "Item", strlen("Item"));
 		map_document_write_object(table, &reason->item, json);
 	}
@@ -67,27 +70,45 @@ static void write_failure(const struct ddb_error *err, struct ddb_json_out *json
 	ddb_json_close(json, '}');
 }
 
-static void keep_reasons(
-	struct map_view *view, const struct ddb_commit_result *result, const struct ddb_error *err)
+static void write_reasons(struct map_view *view, const struct ddb_commit_result *result,
+	const struct ddb_error *err, bool items, struct ddb_buffer *out)
 {
-	struct ddb_buffer text;
 	struct ddb_json_out json;
-	ddb_buffer_init(&text, REASONS_MAX);
-	ddb_json_out_init(&json, &text, true);
+	ddb_json_out_init(&json, out, true);
 	ddb_json_open(&json, '[');
 	if (map_is_down(view->map))
 		write_down(view, &json);
 	else if (!result->reason_count)
 		write_failure(err, &json);
 	for (size_t i = 0; i < result->reason_count; i++)
-		write_reason(view, &result->reasons[i], &json);
+		write_reason(view, &result->reasons[i], items, &json);
 	ddb_json_close(&json, ']');
-	ddb_buffer_add_byte(&text, '\n');
-	if (text.failed)
+	ddb_buffer_add_byte(out, '\n');
+}
+
+/* Without the items where their text is too long: deep nesting may make thirty bytes of one. */
+static void keep_reasons(
+	struct map_view *view, const struct ddb_commit_result *result, const struct ddb_error *err)
+{
+	struct ddb_buffer text;
+	ddb_buffer_init(&text, REASONS_MAX);
+	write_reasons(view, result, err, true, &text);
+	if (text.failed) {
 		ddb_buffer_done(&text);
-	else
-		map_reasons_set(view->map, &text);
-	map_tell_path(view->map, ".reasons.json", MAP_VERSION_SCRATCH, NULL);
+		write_reasons(view, result, err, false, &text);
+	}
+	bool written = !text.failed;
+	if (!written)
+		ddb_buffer_done(&text);
+	map_reasons_set(view->map, written ? &text : NULL);
+	map_tell_path(view->map, reasons_name, written ? MAP_VERSION_SCRATCH : 0, NULL);
+}
+
+/* Those of the commit before are not why this one has failed. */
+static void forget_reasons(struct map_view *view)
+{
+	map_reasons_set(view->map, NULL);
+	map_tell_path(view->map, reasons_name, 0, NULL);
 }
 
 /* ---- What the others see ---- */
@@ -209,6 +230,8 @@ int map_view_commit(
 		tell_changes(view->outer, &result);
 	else if (has_reasons(code))
 		keep_reasons(view, &result, err);
+	else
+		forget_reasons(view);
 	return has_reasons(code) ? ECANCELED : map_errno(code);
 }
 

@@ -128,6 +128,31 @@ static void condition_on_nothing(void **state)
 	end(view);
 }
 
+/* The items that are told have a bound together, whatever the number of conditions; all reasons are told. */
+static void told_items_are_bounded(void **state)
+{
+	enum { ITEMS = 30, BYTES = 390000 };
+	F;
+	struct ddb_condition_check checks[ITEMS];
+	struct ddb_commit_result result;
+	size_t bytes = 0;
+	for (unsigned i = 0; i < ITEMS; i++) {
+		struct ddb_value key = numbered(f, i, NULL);
+		put(f, "Acc", with(&f->arena, &key, "x", filled(&f->arena, BYTES, 'x')));
+		checks[i] = check_of(f, "Acc", key, "attribute_not_exists(id)");
+	}
+	struct ddb_engine *view = begin(f);
+	const struct ddb_commit request = {.checks = checks, .check_count = ITEMS};
+	assert_code(f, commit_with(f, view, request, &result), DDB_TRANSACTION_CANCELED);
+	assert_int_equal(result.reason_count, ITEMS);
+	for (unsigned i = 0; i < ITEMS; i++) {
+		assert_int_equal(result.reasons[i].code, DDB_CONDITIONAL_CHECK_FAILED);
+		bytes += result.reasons[i].has_item ? ddb_item_size(&result.reasons[i].item) : 0;
+	}
+	assert_true(bytes <= DDB_REASONS_ITEMS_MAX && bytes + BYTES + 100 > DDB_REASONS_ITEMS_MAX);
+	end(view);
+}
+
 /* ---- Tokens ---- */
 
 static struct ddb_engine *staging(struct fixture *f, const char *value)
@@ -458,6 +483,22 @@ static void too_many_bytes(void **state)
 			delete (f, "Acc", numbered(f, i, NULL));
 	});
 	commit(f, view);
+	end(view);
+}
+
+/* More items may have more bytes, in proportion. */
+static void many_bytes_of_many_items(void **state)
+{
+	F;
+	struct ddb_engine *view =
+		view_open(f, (struct ddb_open_view){.kind = DDB_TRANSACTION, .max_items = 200});
+	struct ddb_value large = filled(&f->arena, 400000, 'x'), item = numbered(f, 20, "1");
+	for (unsigned i = 0; i < 20; i++) {
+		struct ddb_value one = numbered(f, i, "1");
+		assert_ok(f, try_put(f, view, with(&f->arena, &one, "large", large)));
+	}
+	assert_refused(f, try_put(f, view, with(&f->arena, &item, "large", large)), DDB_VALIDATION,
+		"The aggregate size of the items in the transaction cannot exceed 8 MB");
 	end(view);
 }
 
@@ -906,6 +947,7 @@ int main(void)
 		TEST(conditions_hold),
 		TEST(conditions_alone),
 		TEST(conditions_fail),
+		TEST(told_items_are_bounded),
 		TEST(condition_on_nothing),
 		TEST(token_repeats),
 		TEST(token_of_another),
@@ -921,6 +963,7 @@ int main(void)
 		TEST(more_by_option),
 		TEST(too_many_lines),
 		TEST(too_many_bytes),
+		TEST(many_bytes_of_many_items),
 		TEST(partition_that_is_too_large),
 		TEST(too_many_views),
 		TEST(back_to_what_it_was),

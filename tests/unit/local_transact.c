@@ -58,6 +58,33 @@ static void counts_are_limited(void **state)
 		assert_true(got.items[i].found);
 }
 
+/* The items that are told with reasons have a bound together. */
+static void told_items_are_bounded(void **state)
+{
+	enum { BYTES = 390000, ITEMS = 30 };
+	F;
+	struct ddb_transact_action actions[ITEMS];
+	struct ddb_transact_result result;
+	size_t bytes = 0;
+	for (unsigned i = 0; i < ITEMS; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "id=S:%u", i);
+		struct ddb_value key = map_of(&f->arena, id, NULL);
+		put(f, "Acc", with(&f->arena, &key, "x", filled(&f->arena, BYTES, 'x')));
+		actions[i] = (struct ddb_transact_action){.kind = DDB_TRANSACT_CHECK,
+			.table = "Acc",
+			.value = key,
+			.condition = condition(f, "attribute_not_exists(id)", NULL),
+			.return_on_failure = true};
+	}
+	assert_code(f, write_with(f, actions, ITEMS, NULL, &result), DDB_TRANSACTION_CANCELED);
+	for (unsigned i = 0; i < ITEMS; i++) {
+		assert_int_equal(result.reasons[i].code, DDB_CONDITIONAL_CHECK_FAILED);
+		bytes += result.reasons[i].has_item ? ddb_item_size(&result.reasons[i].item) : 0;
+	}
+	assert_true(bytes <= DDB_REASONS_ITEMS_MAX && bytes + BYTES + 100 > DDB_REASONS_ITEMS_MAX);
+}
+
 static void create_collected(struct fixture *f)
 {
 	engine_close(f);
@@ -328,6 +355,7 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up_tables, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(counts_are_limited),
+		TEST(told_items_are_bounded),
 		TEST(collections_are_limited),
 		TEST(collections_in_a_view),
 		TEST(full_store),

@@ -29,6 +29,7 @@ struct commit {
 	int64_t now;
 	struct ddb_arena *arena; /* the response's */
 	struct local_conflicts conflicts;
+	uint64_t told_bytes; /* of items, with the reasons */
 	struct ddb_commit_result result;
 	size_t first, end;    /* of the staged items, those of one table */
 	uint64_t next_serial; /* of that table, at the moment */
@@ -159,11 +160,13 @@ static enum ddb_code ask_condition(struct commit *commit, const struct check *ch
 	local_condition_failed(&refusal);
 	size_t told = conflicts->count;
 	code = tell_check(commit, check, &refusal, err);
-	if (!code && found.found && told < conflicts->count) {
-		struct ddb_reason *reason = &conflicts->reasons[told];
-		code = ddb_value_copy(commit->arena, &item, &reason->item, err);
-		reason->has_item = !code;
-	}
+	if (code || !found.found || told == conflicts->count ||
+		commit->told_bytes + found.meta.size > DDB_REASONS_ITEMS_MAX)
+		return code;
+	struct ddb_reason *reason = &conflicts->reasons[told];
+	commit->told_bytes += found.meta.size;
+	code = ddb_value_copy(commit->arena, &item, &reason->item, err);
+	reason->has_item = !code;
 	return code;
 }
 
@@ -369,6 +372,7 @@ static enum ddb_code commit_job(struct store_txn *txn, void *context, struct ddb
 	struct commit *commit = context;
 	commit->conflicts.txn = txn;
 	commit->conflicts.count = 0;
+	commit->told_bytes = 0;
 	commit->result.change_count = 0;
 	enum ddb_code code =
 		local_token_look(txn, &commit->token, commit->now, &commit->result.repeated, err);

@@ -41,7 +41,8 @@ struct transaction {
 	struct local_token token;
 	int64_t now;
 	bool stale;
-	size_t part_now; /* the table that the job is at */
+	size_t part_now;     /* the table that the job is at */
+	uint64_t told_bytes; /* of items, with the reasons */
 	struct ddb_arena *result_arena;
 	struct ddb_transact_result result;
 };
@@ -264,16 +265,30 @@ static enum ddb_code begin_writing(
 		ret, job, action->key, &action->terms, action->request->kind == DDB_TRANSACT_UPDATE, err);
 }
 
-static enum ddb_code judge(
-	struct local_job *job, struct part *part, struct action *action, struct ddb_error *err)
+/* The condition. The items that are told when it does not hold have a bound together. */
+static enum ddb_code allow(struct transaction *transaction, struct local_writing *writing,
+	struct action *action, size_t new_size, struct ddb_error *err)
 {
+	uint64_t bytes = transaction->told_bytes + writing->old.meta.size;
+	action->terms.return_on_failure =
+		action->request->return_on_failure && bytes <= DDB_REASONS_ITEMS_MAX;
+	enum ddb_code code = local_writing_allow(writing, DDB_ALWAYS, new_size, err);
+	if (action->answer.has_item)
+		transaction->told_bytes = bytes;
+	return code;
+}
+
+static enum ddb_code judge(
+	struct local_job *job, struct transaction *transaction, struct action *action, struct ddb_error *err)
+{
+	struct part *part = &transaction->parts[transaction->part_now];
 	struct local_writing writing;
 	struct local_item made = {.size = 0};
 	bool puts = action->request->kind == DDB_TRANSACT_PUT;
 	size_t new_size = puts ? action->item.size : 0;
 	enum ddb_code code = begin_writing(job, action, &writing, err);
 	if (!code)
-		code = local_writing_allow(&writing, DDB_ALWAYS, new_size, err);
+		code = allow(transaction, &writing, action, new_size, err);
 	if (!code && action->request->kind == DDB_TRANSACT_UPDATE &&
 		local_update_makes(&writing, &action->update)) {
 		code = local_update_make(&writing, &action->update, &made, err);
@@ -288,13 +303,12 @@ static enum ddb_code judge(
 static enum ddb_code judge_part(struct local_job *job, void *context, struct ddb_error *err)
 {
 	struct transaction *transaction = context;
-	struct part *part = &transaction->parts[transaction->part_now];
 	for (size_t i = 0; i < transaction->request->count; i++) {
 		struct action *action = &transaction->actions[i];
 		struct ddb_error refusal;
 		if (action->part != transaction->part_now)
 			continue;
-		enum ddb_code code = judge(job, part, action, &refusal);
+		enum ddb_code code = judge(job, transaction, action, &refusal);
 		if (code && is_reason(code)) {
 			code = give_reason(transaction, i, &refusal, err);
 		} else if (code && err) {
@@ -473,6 +487,7 @@ static enum ddb_code transact_job(struct store_txn *txn, void *context, struct d
 	struct transaction *transaction = context;
 	struct ddb_transact_result *result = &transaction->result;
 	memset(result->reasons, 0, result->reason_count * sizeof *result->reasons);
+	transaction->told_bytes = 0;
 	for (size_t i = 0; i < transaction->part_count; i++)
 		transaction->parts[i].consumed = (struct local_consumed){0};
 	enum ddb_code code =

@@ -12,7 +12,6 @@
 
 enum {
 	MEMORY_MAX = 64 << 20, /* bytes of what a transaction changes */
-	ITEM_BYTES = DDB_TRANSACT_BYTES_MAX / DDB_TRANSACT_MAX,
 };
 
 struct local_view *local_view_of(struct ddb_engine *engine)
@@ -302,8 +301,9 @@ static void begin_view(struct local_view *view, const struct ddb_open_view *requ
 {
 	view->kind = request->kind;
 	view->max_items = request->max_items ? request->max_items : DDB_TRANSACT_MAX;
-	view->max_bytes = view->max_items > DDB_TRANSACT_MAX ? (uint64_t)ITEM_BYTES * view->max_items
-							     : DDB_TRANSACT_BYTES_MAX;
+	view->max_bytes = DDB_TRANSACT_BYTES_MAX;
+	if (view->max_items > DDB_TRANSACT_MAX) /* in proportion */
+		view->max_bytes = view->max_bytes * view->max_items / DDB_TRANSACT_MAX;
 	view->since_ns = local_now();
 }
 
