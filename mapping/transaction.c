@@ -173,15 +173,27 @@ static enum ddb_code add(struct map *map, struct map_transaction *transaction, c
 	return DDB_OK;
 }
 
+/* In parentheses, unless it stands in some: two pairs are refused. */
+static void add_operand(const char *text, size_t length, struct ddb_buffer *out)
+{
+	DDB_ARENA_AUTO struct ddb_arena arena = {0};
+	const struct ddb_predicate *predicate;
+	ddb_arena_init(&arena, CONDITION_MEMORY);
+	bool enclosed = !parse(&arena, text, length, &predicate, NULL) && ddb_predicate_enclosed(predicate);
+	ddb_buffer_add_format(out, enclosed ? "%.*s" : "(%.*s)", (int)length, text);
+}
+
 /* What holds from now on: the condition, or that and the one before, which may be the same. */
 static void combine(const struct condition *before, const char *text, size_t length, struct ddb_buffer *out)
 {
 	bool same = before && before->text.length == length && !memcmp(before->text.bytes, text, length);
-	if (before && !same)
-		ddb_buffer_add_format(out, "(%.*s) AND (%.*s)", (int)before->text.length, before->text.bytes,
-			(int)length, text);
-	else
+	if (!before || same) {
 		ddb_buffer_add(out, text, length);
+		return;
+	}
+	add_operand(before->text.bytes, before->text.length, out);
+	ddb_buffer_add_string(out, " AND ");
+	add_operand(text, length, out);
 }
 
 static enum ddb_code set(struct map *map, struct map_transaction *transaction, const struct map_place *place,
@@ -191,12 +203,10 @@ static enum ddb_code set(struct map *map, struct map_transaction *transaction, c
 	char path[sizeof(transaction->first->path)];
 	item_path(place, path, sizeof(path));
 	struct condition **link = find(transaction, path);
-	ddb_buffer_init(&whole, CONDITION_MAX);
+	ddb_buffer_init(&whole, 3 * CONDITION_MAX); /* what is too long is judged as that */
 	combine(also ? *link : NULL, text, length, &whole);
 	if (whole.failed)
-		return ddb_fail(err, DDB_VALIDATION,
-			"Invalid ConditionExpression: Expression size has exceeded the maximum allowed "
-			"size;");
+		return ddb_fail_memory(err);
 	enum ddb_code code = judge(whole.bytes, whole.length, err);
 	if (code)
 		return code;

@@ -1,7 +1,7 @@
 /*
  * Inside mapping/: what a transaction has beside its view: conditions, the reasons why its last commit
- * failed, and whether it is being removed. Threads: any; a lock of its own, under which nothing else is
- * asked.
+ * failed, and whether it is being removed. Threads: any; a lock of its own, under which nothing is asked but
+ * how much the engine has staged.
  *
  * `rm -r .txn/NAME` walks down and removes one thing after another before it comes to the directory itself.
  * It begins every table with .table.json, which is listed first. So that removal, which could not be

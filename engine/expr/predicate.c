@@ -157,6 +157,11 @@ bool ddb_predicate_holds(const struct ddb_predicate *predicate, const struct ddb
 	return expr_holds(predicate->condition, item);
 }
 
+bool ddb_predicate_enclosed(const struct ddb_predicate *predicate)
+{
+	return predicate->condition->parenthesised;
+}
+
 static bool mentions(const struct expr_node *node, const char *name, size_t length)
 {
 	if (node->kind == EXPR_PATH)

@@ -18,6 +18,8 @@ DDB_MUST_CHECK enum ddb_code ddb_predicate_parse(struct ddb_scope *scope, enum d
 
 /* `item` NULL: there is none. */
 bool ddb_predicate_holds(const struct ddb_predicate *predicate, const struct ddb_value *item);
+/* Whether all of it stands in parentheses. */
+bool ddb_predicate_enclosed(const struct ddb_predicate *predicate);
 /* Whether a document path in it begins with that attribute. */
 bool ddb_predicate_mentions(const struct ddb_predicate *predicate, const char *name, size_t length);
 

@@ -340,6 +340,42 @@ static void test_conditions(void **state)
 		fixture, lines, "{\"path\":\"Both/p/9.json\",\"condition\":\"attribute_not_exists(h)\"}\n");
 }
 
+/* What is asked together is put in parentheses; what stands in some already, and in two pairs would be
+ * refused, is not. */
+static void test_joined_conditions(void **state)
+{
+	static const char lines[] = ".txn/x/.conditions.jsonl";
+	static const struct {
+		const char *first, *second, *both;
+	} cases[] = {
+		{"n = 1", "n = 1", "n = 1"},
+		{"(n = 1)", "n = 2", "(n = 1) AND (n = 2)"},
+		{"n = 1", " ( n = 2 ) ", "(n = 1) AND  ( n = 2 ) "},
+		{"(n = 1)", "(n = 2)", "(n = 1) AND (n = 2)"},
+		{"(n = 1) OR (n = 2)", "n = 3", "((n = 1) OR (n = 2)) AND (n = 3)"},
+		{"NOT (n = 1)", "(n = 2) AND n = 3", "(NOT (n = 1)) AND ((n = 2) AND n = 3)"},
+		{"n = '(' OR n = ')'", "(n = ')')", "(n = '(' OR n = ')') AND (n = ')')"},
+	};
+	struct fixture *fixture = *state;
+	char line[200], long_line[5000];
+	make_tables(fixture);
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/x"), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_errno(set_condition(fixture, ".txn/x/Simple/a.json", cases[i].first), 0);
+		snprintf(line, sizeof(line), "{\"path\":\"Simple/a.json\",\"condition\":\"%s\"}\n",
+			cases[i].second);
+		assert_errno(write_text(fixture, lines, O_TRUNC, line), 0);
+		assert_condition(fixture, ".txn/x/Simple/a.json", cases[i].both);
+	}
+	snprintf(long_line, sizeof(long_line),
+		"{\"path\":\"Simple/a.json\",\"condition\":\"n = '%04080d'\"}\n", 0);
+	assert_errno(write_text(fixture, lines, O_TRUNC, long_line), EINVAL);
+	assert_refused(fixture,
+		"Invalid ConditionExpression: Expression size has exceeded the maximum allowed size; "
+		"expression size: 4129");
+	assert_condition(fixture, ".txn/x/Simple/a.json", cases[6].both);
+}
+
 static void test_bad_conditions(void **state)
 {
 	static const char lines[] = ".txn/x/.conditions.jsonl";
@@ -526,6 +562,51 @@ static void test_reasons(void **state)
 	assert_stat(fixture, ".txn/x/Both/p/1.json", 0);
 }
 
+/* What is deep in an item takes many bytes of indentation: reasons that would be too long have no items. */
+static void test_long_reasons(void **state)
+{
+	enum { ITEMS = 8, DEPTH = 30, NULLS = 195000, EACH = sizeof("null,") - 1 };
+	struct fixture *fixture = *state;
+	char path[40], line[120], *text = malloc(100 + 2 * DEPTH + NULLS * EACH), *end = text;
+	make_tables(fixture);
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/x"), 0);
+	end = stpcpy(end, "{\"l\":");
+	end = (char *)memset(end, '[', DEPTH) + DEPTH;
+	for (int i = 0; i < NULLS; i++)
+		end = stpcpy(end, "null,");
+	end = (char *)memset(end - 1, ']', DEPTH) + DEPTH;
+	strcpy(end, "}");
+	for (int i = 0; i < ITEMS; i++) {
+		snprintf(path, sizeof(path), "Simple/long%d.json", i);
+		assert_errno(write_text(fixture, path, O_TRUNC, text), 0);
+		snprintf(line, sizeof(line), "{\"path\":\"%s\",\"condition\":\"attribute_not_exists(h)\"}",
+			path);
+		assert_errno(write_text(fixture, ".txn/x/.conditions.jsonl", O_TRUNC, line), 0);
+	}
+	free(text);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/x", 0), ECANCELED);
+	char *reasons = text_of(fixture, ".txn/x/.reasons.json");
+	assert_non_null(strstr(reasons, "\"path\": \"Simple/long7.json\""));
+	assert_non_null(strstr(reasons, "\"Code\": \"ConditionalCheckFailed\""));
+	assert_null(strstr(reasons, "Item"));
+	free(reasons);
+}
+
+/* Why the commit before has failed is not why this one has. */
+static void test_old_reasons(void **state)
+{
+	struct fixture *fixture = *state;
+	make_tables(fixture);
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/first"), 0);
+	assert_errno(map_rename(fixture->map, &me, ".txn/first", ".txn/committed/token", 0), 0);
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/x"), 0);
+	assert_errno(set_condition(fixture, ".txn/x/Simple/a.json", "n = 2"), 0);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/x", 0), ECANCELED);
+	assert_stat(fixture, ".txn/x/.reasons.json", 0);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/token", 0), EEXIST);
+	assert_stat(fixture, ".txn/x/.reasons.json", ENOENT);
+}
+
 /* The kernel tells of the last close of a file when it likes: a name that was made and closed is committed,
  * one that is still in the making is not, and its maker hears of that. */
 static void test_pending(void **state)
@@ -657,6 +738,7 @@ int main(void)
 		TEST(test_tables),
 		TEST(test_snapshot),
 		TEST(test_conditions),
+		TEST(test_joined_conditions),
 		TEST(test_bad_conditions),
 		TEST(test_condition_limit),
 		TEST(test_open_files),
@@ -664,6 +746,8 @@ int main(void)
 		TEST(test_ended),
 		TEST(test_commit),
 		TEST(test_reasons),
+		TEST(test_long_reasons),
+		TEST(test_old_reasons),
 		TEST(test_pending),
 		TEST(test_removal),
 		TEST(test_taken_down),
