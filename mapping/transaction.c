@@ -11,6 +11,7 @@
 #include "engine/utf8.h"
 #include "mapping/name.h"
 #include "mapping/views.h"
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,16 +21,19 @@ enum {
 	CONDITION_MEMORY = 1 << 20 /* an arena in which one is judged */
 };
 
+typedef char item_name[2 * MAP_NAME_MAX + DDB_TABLE_NAME_MAX + 8]; /* the path of one */
+
 struct condition {
-	struct condition *next;
-	char table[DDB_TABLE_NAME_MAX + 1];
-	char path[2 * MAP_NAME_MAX + DDB_TABLE_NAME_MAX + 8]; /* of the item */
+	struct condition *next, **link; /* in the order in which they were first given */
 	struct ddb_buffer key, text;
+	const char *path; /* of the item */
+	char table[];     /* and the path */
 };
 
 struct map_transaction {
 	pthread_mutex_t lock;
-	struct condition *first; /* in the order in which they were first given */
+	struct condition *first, **end;
+	void *by_path; /* the same conditions, as a tree */
 	unsigned count;
 	struct ddb_buffer reasons;
 	char *down; /* atomic; never changed again */
@@ -44,6 +48,7 @@ struct map_transaction *map_transaction_new(void)
 		free(transaction);
 		return NULL;
 	}
+	transaction->end = &transaction->first;
 	return transaction;
 }
 
@@ -54,15 +59,38 @@ static void condition_free(struct condition *condition)
 	free(condition);
 }
 
+static int compare_paths(const void *a, const void *b)
+{
+	const struct condition *x = a, *y = b;
+	return strcmp(x->path, y->path);
+}
+
+static bool enter(struct map_transaction *transaction, struct condition *condition)
+{
+	if (!tsearch(condition, &transaction->by_path, compare_paths))
+		return false;
+	condition->link = transaction->end;
+	*transaction->end = condition;
+	transaction->end = &condition->next;
+	transaction->count++;
+	return true;
+}
+
+static void drop(struct map_transaction *transaction, struct condition *condition)
+{
+	tdelete(condition, &transaction->by_path, compare_paths);
+	*condition->link = condition->next;
+	*(condition->next ? &condition->next->link : &transaction->end) = condition->link;
+	transaction->count--;
+	condition_free(condition);
+}
+
 void map_transaction_free(struct map_transaction *transaction)
 {
-	struct condition *next;
 	if (!transaction)
 		return;
-	for (struct condition *condition = transaction->first; condition; condition = next) {
-		next = condition->next;
-		condition_free(condition);
-	}
+	while (transaction->first)
+		drop(transaction, transaction->first);
 	ddb_buffer_done(&transaction->reasons);
 	pthread_mutex_destroy(&transaction->lock);
 	free(transaction->down);
@@ -102,37 +130,41 @@ static enum ddb_code judge(const char *text, size_t length, struct ddb_error *er
 }
 
 /* An item has one path, whichever it was asked about under. */
-static void item_path(const struct map_place *place, char *ret, size_t size)
+static void item_path(const struct map_place *place, item_name ret)
 {
 	char name[MAP_NAME_MAX + 3];
 	map_table_to_name(place->table->name, name);
-	snprintf(ret, size, "%s/%s%s%s", name, place->partition ? place->partition : "",
+	snprintf(ret, sizeof(item_name), "%s/%s%s%s", name, place->partition ? place->partition : "",
 		place->partition ? "/" : "", place->name);
 }
 
-static struct condition **find(struct map_transaction *transaction, const char *path)
+static struct condition *find(const struct map_transaction *transaction, const char *path)
 {
-	struct condition **link = &transaction->first;
-	while (*link && strcmp((*link)->path, path))
-		link = &(*link)->next;
-	return link;
+	const struct condition wanted = {.path = path};
+	struct condition *const *found = tfind(&wanted, &transaction->by_path, compare_paths);
+	return found ? *found : NULL;
 }
 
-static struct condition *condition_new(const struct map_place *place)
+static struct condition *condition_new(
+	const struct map_place *place, const char *path, const struct ddb_buffer *text)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
-	struct condition *condition = calloc(1, sizeof(*condition));
+	const char *table = place->table->name;
+	size_t table_size = strlen(table) + 1, path_size = strlen(path) + 1;
+	struct condition *condition = malloc(sizeof(*condition) + table_size + path_size);
 	struct ddb_value key;
-	ddb_arena_init(&arena, CONDITION_MEMORY);
 	if (!condition)
 		return NULL;
+	*condition = (struct condition){.path = condition->table + table_size};
+	memcpy(condition->table, table, table_size);
+	memcpy(condition->table + table_size, path, path_size);
+	ddb_arena_init(&arena, CONDITION_MEMORY);
 	ddb_buffer_init(&condition->key, CONDITION_MEMORY);
 	ddb_buffer_init(&condition->text, CONDITION_MAX);
-	snprintf(condition->table, sizeof(condition->table), "%s", place->table->name);
-	item_path(place, condition->path, sizeof(condition->path));
 	if (!map_place_key(place, &arena, &key, NULL))
 		ddb_record_write(&key, &condition->key);
-	if (condition->key.length && !condition->key.failed)
+	ddb_buffer_add(&condition->text, text->bytes, text->length);
+	if (condition->key.length && !condition->key.failed && !condition->text.failed)
 		return condition;
 	condition_free(condition);
 	return NULL;
@@ -153,24 +185,19 @@ static bool is_full(const struct map *map, const struct map_transaction *transac
 }
 
 static enum ddb_code add(struct map *map, struct map_transaction *transaction, const struct map_place *place,
-	struct condition **link, const struct ddb_buffer *text, struct ddb_error *err)
+	const char *path, const struct ddb_buffer *text, struct ddb_error *err)
 {
 	if (is_full(map, transaction))
 		return ddb_fail(err, DDB_VALIDATION,
 			"1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
 			"Member must have length less than or equal to %u",
 			limit_of(map));
-	struct condition *condition = condition_new(place);
+	struct condition *condition = condition_new(place, path, text);
+	if (condition && enter(transaction, condition))
+		return DDB_OK;
 	if (condition)
-		ddb_buffer_add(&condition->text, text->bytes, text->length);
-	if (!condition || condition->text.failed) {
-		if (condition)
-			condition_free(condition);
-		return ddb_fail_memory(err);
-	}
-	transaction->count++;
-	*link = condition;
-	return DDB_OK;
+		condition_free(condition);
+	return ddb_fail_memory(err);
 }
 
 /* In parentheses, unless it stands in some: two pairs are refused. */
@@ -200,20 +227,20 @@ static enum ddb_code set(struct map *map, struct map_transaction *transaction, c
 	const char *text, size_t length, bool also, struct ddb_error *err)
 {
 	DDB_BUFFER_AUTO struct ddb_buffer whole = {0};
-	char path[sizeof(transaction->first->path)];
-	item_path(place, path, sizeof(path));
-	struct condition **link = find(transaction, path);
+	item_name path;
+	item_path(place, path);
+	struct condition *before = find(transaction, path);
 	ddb_buffer_init(&whole, 3 * CONDITION_MAX); /* what is too long is judged as that */
-	combine(also ? *link : NULL, text, length, &whole);
+	combine(also ? before : NULL, text, length, &whole);
 	if (whole.failed)
 		return ddb_fail_memory(err);
 	enum ddb_code code = judge(whole.bytes, whole.length, err);
 	if (code)
 		return code;
-	if (!*link)
-		return add(map, transaction, place, link, &whole, err);
-	ddb_buffer_done(&(*link)->text);
-	(*link)->text = whole;
+	if (!before)
+		return add(map, transaction, place, path, &whole, err);
+	ddb_buffer_done(&before->text);
+	before->text = whole;
 	whole = (struct ddb_buffer){0};
 	return DDB_OK;
 }
@@ -240,9 +267,9 @@ enum ddb_code map_condition_set(struct map *map, const struct map_place *place, 
 bool map_condition_get(struct map *map, const struct map_place *place, struct ddb_buffer *out)
 {
 	struct map_transaction *transaction = lock(map);
-	char path[sizeof(transaction->first->path)];
-	item_path(place, path, sizeof(path));
-	const struct condition *condition = *find(transaction, path);
+	item_name path;
+	item_path(place, path);
+	const struct condition *condition = find(transaction, path);
 	if (condition)
 		ddb_buffer_add(out, condition->text.bytes, condition->text.length);
 	unlock(transaction);
@@ -252,16 +279,14 @@ bool map_condition_get(struct map *map, const struct map_place *place, struct dd
 bool map_condition_remove(struct map *map, const struct map_place *place)
 {
 	struct map_transaction *transaction = lock(map);
-	char path[sizeof(transaction->first->path)];
-	item_path(place, path, sizeof(path));
-	struct condition **link = find(transaction, path), *condition = *link;
-	if (condition) {
-		*link = condition->next;
-		transaction->count--;
-		condition_free(condition);
-	}
+	item_name path;
+	item_path(place, path);
+	struct condition *condition = find(transaction, path);
+	bool found = condition;
+	if (found)
+		drop(transaction, condition);
 	unlock(transaction);
-	return condition;
+	return found;
 }
 
 void map_conditions_write(struct map *map, struct ddb_buffer *out)

@@ -340,6 +340,31 @@ static void test_conditions(void **state)
 		fixture, lines, "{\"path\":\"Both/p/9.json\",\"condition\":\"attribute_not_exists(h)\"}\n");
 }
 
+/* They are told in the order in which they came, whatever went in between. */
+static void test_order_of_conditions(void **state)
+{
+	static const char lines[] = ".txn/x/.conditions.jsonl";
+	struct fixture *fixture = *state;
+	char path[40], line[120];
+	make_tables(fixture);
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/x"), 0);
+	for (char name = 'e'; name >= 'a'; name--) {
+		snprintf(path, sizeof(path), ".txn/x/Simple/%c.json", name);
+		assert_errno(write_text(fixture, path, O_TRUNC, "{}"), 0);
+		assert_errno(set_condition(fixture, path, "n = 1"), 0);
+	}
+	for (const char *name = "ace"; *name; name++) {
+		snprintf(path, sizeof(path), ".txn/x/Simple/%c.json", *name);
+		assert_errno(map_removexattr(fixture->map, &me, path, "user.condition"), 0);
+	}
+	snprintf(line, sizeof(line), "{\"path\":\"%s\",\"condition\":\"n = 2\"}\n", "Simple/c.json");
+	assert_errno(write_text(fixture, lines, O_TRUNC, line), 0);
+	assert_text(fixture, lines,
+		"{\"path\":\"Simple/d.json\",\"condition\":\"n = 1\"}\n"
+		"{\"path\":\"Simple/b.json\",\"condition\":\"n = 1\"}\n"
+		"{\"path\":\"Simple/c.json\",\"condition\":\"n = 2\"}\n");
+}
+
 /* What is asked together is put in parentheses; what stands in some already, and in two pairs would be
  * refused, is not. */
 static void test_joined_conditions(void **state)
@@ -738,6 +763,7 @@ int main(void)
 		TEST(test_tables),
 		TEST(test_snapshot),
 		TEST(test_conditions),
+		TEST(test_order_of_conditions),
 		TEST(test_joined_conditions),
 		TEST(test_bad_conditions),
 		TEST(test_condition_limit),
