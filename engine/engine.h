@@ -497,6 +497,8 @@ struct ddb_committed { /* an item that a commit changed */
 	uint64_t version; /* 0: it is gone */
 };
 struct ddb_commit_result {
+	/* After a failure other than those below: what may have changed, for the sync may have failed alone.
+	 */
 	size_t change_count;
 	struct ddb_committed *changes;
 	bool repeated; /* by its token: nothing was done */

@@ -226,11 +226,10 @@ int map_view_commit(
 	map_view_enter_alone(view);
 	enum ddb_code code = commit(view, token, &arena, &result, err);
 	map_view_leave_alone(view);
-	if (!code)
-		tell_changes(view->outer, &result);
-	else if (has_reasons(code))
+	tell_changes(view->outer, &result); /* also of a commit that failed: it may stand all the same */
+	if (has_reasons(code))
 		keep_reasons(view, &result, err);
-	else
+	else if (code)
 		forget_reasons(view);
 	return has_reasons(code) ? ECANCELED : map_errno(code);
 }

@@ -67,7 +67,7 @@ static enum ddb_code write_synced(
 	if (engine->read_only)
 		return ddb_fail(err, DDB_ACCESS_DENIED, "The store was opened read-only: %s", engine->path);
 	enum ddb_code code = store_write(engine->store, run_job, &run, sync, err);
-	if (!code && run.stirred)
+	if (run.stirred) /* also when only the sync has failed: the records are there */
 		local_streams_stir(engine);
 	return code;
 }

@@ -5,6 +5,8 @@
 #include "mapping/committed.h"
 #include "mapping/views.h"
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static const struct map_caller other = {.uid = 1001, .gid = 1001, .pid = 43};
 static const struct map_caller root = {.uid = 0};
@@ -632,6 +634,37 @@ static void test_old_reasons(void **state)
 	assert_stat(fixture, ".txn/x/.reasons.json", ENOENT);
 }
 
+static bool fail_syncs; /* of data files */
+int test_fdatasync(int fd) __asm__("fdatasync") __attribute__((visibility("default")));
+int test_fdatasync(int fd)
+{
+	if (!__atomic_load_n(&fail_syncs, __ATOMIC_ACQUIRE))
+		return (int)syscall(SYS_fdatasync, fd);
+	errno = EIO;
+	return -1;
+}
+
+/* A commit whose sync has failed is refused, and stands: others see it, and so are told of it. */
+static void test_failed_sync(void **state)
+{
+	struct fixture *fixture = *state;
+	make_tables(fixture);
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/x"), 0);
+	assert_errno(write_text(fixture, ".txn/x/Simple/a.json", O_APPEND, "{\"n\":2}"), 0);
+	assert_errno(map_unlink(fixture->map, &me, ".txn/x/Both/p/1.json"), 0);
+	fixture->told_count = 0;
+	__atomic_store_n(&fail_syncs, true, __ATOMIC_RELEASE);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/token", 0), EIO);
+	__atomic_store_n(&fail_syncs, false, __ATOMIC_RELEASE);
+	assert_text(fixture, "Simple/a.json", A(2));
+	assert_true(find_told(fixture, "Simple/a.json"));
+	assert_stat(fixture, "Both/p/1.json", ENOENT);
+	assert_told(fixture, "Both/p/1.json", 0);
+	assert_stat(fixture, ".txn/x/Simple/a.json", 0);
+	assert_errno(map_rename(fixture->map, &me, ".txn/x", ".txn/committed/token", 0), 0);
+	assert_stat(fixture, ".txn/committed/token", 0);
+}
+
 /* The kernel tells of the last close of a file when it likes: a name that was made and closed is committed,
  * one that is still in the making is not, and its maker hears of that. */
 static void test_pending(void **state)
@@ -774,6 +807,7 @@ int main(void)
 		TEST(test_reasons),
 		TEST(test_long_reasons),
 		TEST(test_old_reasons),
+		TEST(test_failed_sync),
 		TEST(test_pending),
 		TEST(test_removal),
 		TEST(test_taken_down),

@@ -454,13 +454,13 @@ enum ddb_code local_commit(struct ddb_engine *engine, struct ddb_arena *arena,
 	commit.base = view->base;
 	enum ddb_code code = run(&commit, err);
 	done(&commit);
-	if (!code)
-		*ret = commit.result;
-	if (!code && request->token)
-		local_keeper_sweeps(commit.base);
 	if (code == DDB_TRANSACTION_CANCELED || code == DDB_VALIDATION) {
 		ret->reason_count = commit.conflicts.count;
 		ret->reasons = commit.conflicts.reasons;
+		return code;
 	}
+	*ret = commit.result; /* also when it could not be synced, or stored */
+	if (!code && request->token)
+		local_keeper_sweeps(commit.base);
 	return code;
 }
