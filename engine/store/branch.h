@@ -49,14 +49,19 @@ DDB_MUST_CHECK enum ddb_code store_branch_changes(struct store_txn *view, const 
 DDB_MUST_CHECK enum ddb_code store_branch_get(struct store_txn *view, struct ddb_arena *arena,
 	const void *key, size_t key_length, bool want_body, struct store_value *ret, struct ddb_error *err);
 
+struct store_difference { /* the first key that differs */
+	size_t length;
+	uint8_t key[STORE_KEY_MAX];
+};
 /*
  * Whether the records in [from, to) are in `txn`, a job or view of the base, what they were at the branch's
  * moment: no key came or went, and none was written again, be it with the same value. Compares sealed bytes,
- * opens nothing, and costs as much as a walk over both. `to` NULL: to the end.
+ * opens nothing, and costs as much as a walk over both, to the first difference (*ret_first, or NULL). `to`
+ * NULL: to the end.
  */
 DDB_MUST_CHECK enum ddb_code store_branch_unchanged(struct store_txn *view, struct store_txn *txn,
 	const void *from, size_t from_length, const void *to, size_t to_length, bool *ret,
-	struct ddb_error *err);
+	struct store_difference *ret_first, struct ddb_error *err);
 /* The same of the keys alone that are `length` bytes long: which there are, not what their records hold. */
 DDB_MUST_CHECK enum ddb_code store_branch_same_keys(struct store_txn *view, struct store_txn *txn,
 	const void *from, size_t from_length, const void *to, size_t to_length, size_t length, bool *ret,

@@ -7,6 +7,7 @@
 #include "engine/store/branches.h"
 
 #include <assert.h>
+#include <string.h>
 
 struct side {
 	struct store_cursor *cursor;
@@ -71,8 +72,19 @@ static bool same_value(const struct side *a, const struct side *b)
 	return same_bytes(&left, &right);
 }
 
-static enum ddb_code compare(
-	struct side sides[2], const struct range *range, bool values, bool *ret, struct ddb_error *err)
+/* Of two keys that are not the same, or of one with different values, the one that comes first. */
+static void tell_first(const struct side sides[2], struct store_difference *ret)
+{
+	const struct side *first = &sides[0], *other = &sides[1];
+	if (!first->found ||
+		(other->found && store_key_order(other->key, other->length, first->key, first->length) < 0))
+		first = other;
+	memcpy(ret->key, first->key, first->length);
+	ret->length = first->length;
+}
+
+static enum ddb_code compare(struct side sides[2], const struct range *range, bool values, bool *ret,
+	struct store_difference *ret_first, struct ddb_error *err)
 {
 	enum ddb_code code = side_start(&sides[0], range, err);
 	if (!code)
@@ -86,9 +98,12 @@ static enum ddb_code compare(
 		if (!code)
 			code = side_next(&sides[1], range, err);
 	}
-	if (!code)
-		*ret = same && sides[0].found == sides[1].found;
-	return code;
+	if (code)
+		return code;
+	*ret = same && sides[0].found == sides[1].found;
+	if (!*ret && ret_first)
+		tell_first(sides, ret_first);
+	return DDB_OK;
 }
 
 /* ---- One key, without cursors ---- */
@@ -115,16 +130,21 @@ static enum ddb_code find(struct store_txn *txn, const struct range *range, MDB_
 }
 
 static enum ddb_code compare_point(struct store_txn *moment, struct store_txn *txn, const struct range *range,
-	bool *ret, struct ddb_error *err)
+	bool *ret, struct store_difference *ret_first, struct ddb_error *err)
 {
 	MDB_val was, is;
 	bool was_found = false, is_found = false;
 	enum ddb_code code = find(moment, range, &was, &was_found, err);
 	if (!code)
 		code = find(txn, range, &is, &is_found, err);
-	if (!code)
-		*ret = was_found == is_found && (!is_found || same_bytes(&was, &is));
-	return code;
+	if (code)
+		return code;
+	*ret = was_found == is_found && (!is_found || same_bytes(&was, &is));
+	if (!*ret && ret_first) {
+		memcpy(ret_first->key, range->from, range->from_length);
+		ret_first->length = range->from_length;
+	}
+	return DDB_OK;
 }
 
 /* ---- Either ---- */
@@ -137,7 +157,7 @@ static bool same_state(const struct store_txn *moment, const struct store_txn *t
 }
 
 static enum ddb_code differ(struct store_txn *view, struct store_txn *txn, const struct range *range,
-	bool values, bool *ret, struct ddb_error *err)
+	bool values, bool *ret, struct store_difference *ret_first, struct ddb_error *err)
 {
 	struct store_txn *moment = store_branch_moment(view);
 	struct side sides[2] = {{0}, {0}};
@@ -147,27 +167,28 @@ static enum ddb_code differ(struct store_txn *view, struct store_txn *txn, const
 		return DDB_OK;
 	}
 	if (values && is_point(range))
-		return compare_point(moment, txn, range, ret, err);
+		return compare_point(moment, txn, range, ret, ret_first, err);
 	enum ddb_code code = store_cursor_open(moment, &sides[0].cursor, err);
 	if (!code)
 		code = store_cursor_open(txn, &sides[1].cursor, err);
 	if (!code)
-		code = compare(sides, range, values, ret, err);
+		code = compare(sides, range, values, ret, ret_first, err);
 	store_cursor_close(sides[1].cursor);
 	store_cursor_close(sides[0].cursor);
 	return code;
 }
 
 enum ddb_code store_branch_unchanged(struct store_txn *view, struct store_txn *txn, const void *from,
-	size_t from_length, const void *to, size_t to_length, bool *ret, struct ddb_error *err)
+	size_t from_length, const void *to, size_t to_length, bool *ret, struct store_difference *ret_first,
+	struct ddb_error *err)
 {
 	struct range range = {from, to, from_length, to_length, 0};
-	return differ(view, txn, &range, true, ret, err);
+	return differ(view, txn, &range, true, ret, ret_first, err);
 }
 
 enum ddb_code store_branch_same_keys(struct store_txn *view, struct store_txn *txn, const void *from,
 	size_t from_length, const void *to, size_t to_length, size_t length, bool *ret, struct ddb_error *err)
 {
 	struct range range = {from, to, from_length, to_length, length};
-	return differ(view, txn, &range, false, ret, err);
+	return differ(view, txn, &range, false, ret, NULL, err);
 }

@@ -337,7 +337,7 @@ static bool range_unchanged(struct store *branch, const char *from, const char *
 	struct store_txn *view = view_of(branch), *now = view_of(base);
 	bool ret = false;
 	struct ddb_error err = {0};
-	if (store_branch_unchanged(view, now, from, strlen(from), to, to_length, &ret, &err))
+	if (store_branch_unchanged(view, now, from, strlen(from), to, to_length, &ret, NULL, &err))
 		fail_msg("store_branch_unchanged: %s", err.message);
 	store_view_end(now);
 	store_view_end(view);

@@ -129,8 +129,8 @@ static size_t span_end(const struct span *span, const struct model *model)
 	return span->open ? model->count : model_find(model, span->to, span->to_length);
 }
 
-/* Of the keys `length` long; 0: of all, and of their values. */
-static bool model_same(const struct span *span, size_t length)
+/* The first key that differs, or NULL. Of the keys `length` long; 0: of all, and of their values. */
+static const struct model_key *model_difference(const struct span *span, size_t length)
 {
 	size_t i = model_find(&world.moment, span->from, span->from_length);
 	size_t k = model_find(&world.now, span->from, span->from_length);
@@ -140,12 +140,13 @@ static bool model_same(const struct span *span, size_t length)
 			i++;
 		while (length && k < k_end && world.now.keys[k].length != length)
 			k++;
-		if (i >= i_end || k >= k_end)
-			return i >= i_end && k >= k_end;
-		const struct model_key *was = &world.moment.keys[i], *is = &world.now.keys[k];
-		if (compare(was->bytes, was->length, is->bytes, is->length) ||
-			(!length && was->value != is->value))
-			return false;
+		const struct model_key *was = i < i_end ? &world.moment.keys[i] : NULL;
+		const struct model_key *is = k < k_end ? &world.now.keys[k] : NULL;
+		if (!was || !is)
+			return was ? was : is;
+		int order = compare(was->bytes, was->length, is->bytes, is->length);
+		if (order || (!length && was->value != is->value))
+			return order <= 0 ? was : is;
 	}
 }
 
@@ -161,14 +162,18 @@ static void check_same(struct store_txn *view, struct store_txn *txn)
 	size_t length = lengths[random_number(sizeof lengths / sizeof *lengths)];
 	random_span(&world.now, &span);
 	const void *to = span.open ? NULL : span.to;
-	assert_int_equal(store_branch_unchanged(
-				 view, txn, span.from, span.from_length, to, span.to_length, &same, NULL),
+	struct store_difference first;
+	const struct model_key *difference = model_difference(&span, 0);
+	assert_int_equal(store_branch_unchanged(view, txn, span.from, span.from_length, to, span.to_length,
+				 &same, &first, NULL),
 		DDB_OK);
-	assert_int_equal(same, model_same(&span, 0));
+	assert_int_equal(same, !difference);
+	if (difference)
+		assert_int_equal(compare(first.key, first.length, difference->bytes, difference->length), 0);
 	assert_int_equal(store_branch_same_keys(view, txn, span.from, span.from_length, to, span.to_length,
 				 length, &keys_same, NULL),
 		DDB_OK);
-	assert_int_equal(keys_same, model_same(&span, length));
+	assert_int_equal(keys_same, !model_difference(&span, length));
 	tally.same += same;
 	tally.different += !same;
 	tally.keys_same += keys_same;

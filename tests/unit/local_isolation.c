@@ -314,6 +314,32 @@ static void gone_from_listed_table(void **state)
 	end(view);
 }
 
+/* However far from the begin of what was read it is. */
+static void named_far_behind(void **state)
+{
+	enum { ROWS = 10500, AT_ONCE = 500 };
+	F;
+	struct ddb_value ann = ddb_string("ann", 3), rows[AT_ONCE];
+	char number[20], last[20];
+	for (unsigned i = 0; i < ROWS; i += AT_ONCE) {
+		struct ddb_put_many_result ignored;
+		const struct ddb_put_many request = {.table = "Log", .items = rows, .count = AT_ONCE};
+		for (unsigned k = 0; k < AT_ONCE; k++) {
+			snprintf(number, sizeof number, "at=N:%u", 10 + i + k);
+			rows[k] = map_of(&f->arena, "who=S:ann", number, NULL);
+		}
+		assert_ok(f, OP(f->engine, put_many, &request, &ignored, &f->err));
+	}
+	struct ddb_engine *view = begin(f);
+	IN(view, query(f, (struct ddb_query){.table = "Log", .range = PARTITION(ann), .keys_only = true}));
+	snprintf(number, sizeof number, "at=N:%u", 9 + ROWS);
+	snprintf(last, sizeof last, "%u", 9 + ROWS);
+	put(f, "Log", MAP("who=S:ann", number, "v=S:2"));
+	struct ddb_commit_result result = conflict(f, view);
+	assert_reason(f, &result, "Log", "at", last);
+	end(view);
+}
+
 static void phantom_in_partitions(void **state)
 {
 	F;
@@ -629,6 +655,7 @@ int main(void)
 		TEST(refused_write_is_a_read),
 		TEST(phantom_in_listed_partition),
 		TEST(gone_from_listed_table),
+		TEST(named_far_behind),
 		TEST(phantom_in_partitions),
 		TEST(part_that_was_walked),
 		TEST(range_of_a_query),

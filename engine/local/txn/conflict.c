@@ -1,6 +1,6 @@
 /*
- * Looking for what has changed. Ranges are compared as a whole; only when one differs it is gone through, to
- * name an item. See conflict.h.
+ * Looking for what has changed. A range is compared up to the first difference, which names an item; if it is
+ * none, it is gone on a little. See conflict.h.
  */
 #include "engine/local/txn/conflict.h"
 
@@ -8,7 +8,7 @@
 #include "engine/local/partition.h"
 #include <string.h>
 
-enum { LOOKED_AT_MAX = 10000 /* records of a range, to name the first that has changed */ };
+enum { LOOKED_AT_MAX = 100 /* differences of a range, to find one that is an item's */ };
 
 static const char item_changed[] = "The item has changed since the transaction began";
 static const char table_changed[] = "The table has changed since the transaction began";
@@ -136,7 +136,7 @@ static enum ddb_code same_key(
 	memcpy(behind, key->bytes, key->length);
 	behind[key->length] = 0;
 	return store_branch_unchanged(conflicts->moment, conflicts->txn, key->bytes, key->length, behind,
-		key->length + 1, ret, err);
+		key->length + 1, ret, NULL, err);
 }
 
 static enum ddb_code find_written(struct local_conflicts *conflicts, struct ddb_error *err)
@@ -217,17 +217,6 @@ static enum ddb_code find_table(
 
 /* ---- Ranges ---- */
 
-/* And of the table that the span begins in, if it is not one of tables. */
-static bool is_inside(const struct local_span *span, const uint8_t *key, size_t length)
-{
-	size_t common = span->bytes[0] == LOCAL_TABLE ? 1 : LOCAL_SPACE_BYTES;
-	if (length < common || memcmp(key, span->bytes, common) != 0)
-		return false;
-	size_t shorter = length < span->to_length ? length : span->to_length;
-	int order = memcmp(key, span->bytes + span->to_at, shorter);
-	return order ? order < 0 : length < span->to_length;
-}
-
 /* Partitions begin with a header, which is no item. */
 static bool is_record(const struct local_table *table, const uint8_t *key, size_t length)
 {
@@ -249,72 +238,63 @@ static enum ddb_code tell_place(struct local_conflicts *conflicts, const struct 
 	return local_conflict_table(conflicts, name, err);
 }
 
-/* The first item (or table) of the range that differs, of those that `txn` has. */
-static enum ddb_code name_one(struct local_conflicts *conflicts, struct store_txn *txn,
-	const struct local_table *table, const struct local_span *span, bool *ret_named,
-	struct ddb_error *err)
-{
-	struct store_cursor *cursor;
-	bool found = false;
-	enum ddb_code code = store_cursor_open(txn, &cursor, err);
-	if (code)
-		return code;
-	code = store_cursor_seek(cursor, span->bytes, span->from_length, &found, err);
-	for (unsigned i = 0; !code && found && !*ret_named && i < LOOKED_AT_MAX; i++) {
-		struct place key;
-		bool same = true;
-		store_cursor_key(cursor, &key.bytes, &key.length);
-		if (!is_inside(span, key.bytes, key.length))
-			break;
-		if (is_record(table, key.bytes, key.length))
-			code = same_key(conflicts, &key, &same, err);
-		*ret_named = !code && !same;
-		if (*ret_named)
-			code = tell_place(conflicts, table, &key, err);
-		else if (!code)
-			code = store_cursor_next(cursor, &found, err);
-	}
-	store_cursor_close(cursor);
-	return code;
-}
-
-static enum ddb_code tell_span(
-	struct local_conflicts *conflicts, const struct local_span *span, bool headers, struct ddb_error *err)
+/* *ret_named false: the key is of no item and no table. */
+static enum ddb_code tell_difference(
+	struct local_conflicts *conflicts, const struct place *key, bool *ret_named, struct ddb_error *err)
 {
 	LOCAL_TABLE_AUTO struct local_table *table = NULL;
-	bool tables = span->bytes[0] == LOCAL_TABLE, named = false;
+	bool is_table = key->bytes[0] == LOCAL_TABLE;
 	enum ddb_code code = DDB_OK;
-	if (!tables && span->from_length >= LOCAL_SPACE_BYTES)
+	if (!is_table && key->length >= LOCAL_SPACE_BYTES)
+		code = find_table(conflicts, (uint32_t)local_read_be(key->bytes + 1, 4), &table, err);
+	*ret_named = !code && (is_table || (table && is_record(table, key->bytes, key->length)));
+	return *ret_named ? tell_place(conflicts, table, key, err) : code;
+}
+
+/* The table that the span begins in. */
+static enum ddb_code tell_span(
+	struct local_conflicts *conflicts, const struct local_span *span, struct ddb_error *err)
+{
+	LOCAL_TABLE_AUTO struct local_table *table = NULL;
+	enum ddb_code code = DDB_OK;
+	if (span->bytes[0] != LOCAL_TABLE && span->from_length >= LOCAL_SPACE_BYTES)
 		code = find_table(conflicts, (uint32_t)local_read_be(span->bytes + 1, 4), &table, err);
-	if (!code && (table || tables) && !headers)
-		code = name_one(conflicts, conflicts->txn, table, span, &named, err);
-	if (!code && (table || tables) && !headers && !named) /* those that are gone */
-		code = name_one(conflicts, conflicts->moment, table, span, &named, err);
-	return code || named ? code : local_conflict_table(conflicts, table ? table->table->name : "", err);
+	return code ? code : local_conflict_table(conflicts, table ? table->table->name : "", err);
 }
 
-static enum ddb_code compare_span(struct local_conflicts *conflicts, const struct local_span *span,
-	bool headers, bool *ret_same, struct ddb_error *err)
+static enum ddb_code find_records(
+	struct local_conflicts *conflicts, const struct local_span *span, struct ddb_error *err)
 {
-	const uint8_t *to = span->bytes + span->to_at;
-	if (headers)
-		return store_branch_same_keys(conflicts->moment, conflicts->txn, span->bytes,
-			span->from_length, to, span->to_length, LOCAL_PREFIX_BYTES, ret_same, err);
-	return store_branch_unchanged(conflicts->moment, conflicts->txn, span->bytes, span->from_length, to,
-		span->to_length, ret_same, err);
-}
-
-static enum ddb_code find_read(struct local_conflicts *conflicts, const struct local_span_set *set,
-	bool headers, struct ddb_error *err)
-{
-	enum ddb_code code = DDB_OK;
-	for (size_t i = 0; !code && i < set->count && !is_full(conflicts); i++) {
-		bool same = true;
-		code = compare_span(conflicts, &set->spans[i], headers, &same, err);
-		if (!code && !same)
-			code = tell_span(conflicts, &set->spans[i], headers, err);
+	struct place from = {span->bytes, span->from_length};
+	uint8_t behind[STORE_KEY_MAX + 1];
+	for (unsigned i = 0; i < LOOKED_AT_MAX; i++) {
+		struct store_difference first;
+		bool same = true, named;
+		enum ddb_code code = store_branch_unchanged(conflicts->moment, conflicts->txn, from.bytes,
+			from.length, span->bytes + span->to_at, span->to_length, &same, &first, err);
+		if (code || (same && i == 0))
+			return code;
+		if (same)
+			break;
+		const struct place key = {first.key, first.length};
+		code = tell_difference(conflicts, &key, &named, err);
+		if (code || named)
+			return code;
+		memcpy(behind, first.key, first.length);
+		behind[first.length] = 0;
+		from = (struct place){behind, first.length + 1};
 	}
-	return code;
+	return tell_span(conflicts, span, err);
+}
+
+static enum ddb_code find_headers(
+	struct local_conflicts *conflicts, const struct local_span *span, struct ddb_error *err)
+{
+	bool same = true;
+	enum ddb_code code =
+		store_branch_same_keys(conflicts->moment, conflicts->txn, span->bytes, span->from_length,
+			span->bytes + span->to_at, span->to_length, LOCAL_PREFIX_BYTES, &same, err);
+	return code || same ? code : tell_span(conflicts, span, err);
 }
 
 enum ddb_code local_conflicts_find(struct local_conflicts *conflicts, struct ddb_error *err)
@@ -324,9 +304,10 @@ enum ddb_code local_conflicts_find(struct local_conflicts *conflicts, struct ddb
 	if (code)
 		return code;
 	pthread_mutex_lock(&reads->lock);
-	code = find_read(conflicts, &reads->records, false, err);
-	if (!code)
-		code = find_read(conflicts, &reads->headers, true, err);
+	for (size_t i = 0; !code && i < reads->records.count && !is_full(conflicts); i++)
+		code = find_records(conflicts, &reads->records.spans[i], err);
+	for (size_t i = 0; !code && i < reads->headers.count && !is_full(conflicts); i++)
+		code = find_headers(conflicts, &reads->headers.spans[i], err);
 	pthread_mutex_unlock(&reads->lock);
 	return code;
 }
