@@ -4,6 +4,7 @@
  */
 #include "engine/value.h"
 #include "engine/base64.h"
+#include "engine/order.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,25 +51,18 @@ struct ddb_value ddb_null(void)
 
 /* ---- Order ---- */
 
-static int compare_bytes(const void *a, size_t a_length, const void *b, size_t b_length)
-{
-	size_t common = a_length < b_length ? a_length : b_length;
-	int order = common ? memcmp(a, b, common) : 0;
-	return order ? order : (a_length > b_length) - (a_length < b_length);
-}
-
 int ddb_scalar_compare(const struct ddb_value *a, const struct ddb_value *b)
 {
 	if (a->type != b->type)
 		return a->type < b->type ? -1 : 1;
 	if (a->type == DDB_S || a->type == DDB_N || a->type == DDB_B)
-		return compare_bytes(a->bytes, a->count, b->bytes, b->count);
+		return ddb_bytes_order(a->bytes, a->count, b->bytes, b->count);
 	return a->boolean - b->boolean;
 }
 
 static int compare_names(const struct ddb_attribute *a, const struct ddb_attribute *b)
 {
-	return compare_bytes(a->name, a->name_length, b->name, b->name_length);
+	return ddb_bytes_order(a->name, a->name_length, b->name, b->name_length);
 }
 
 static int sort_by_name(const void *a, const void *b)
@@ -87,7 +81,7 @@ const struct ddb_value *ddb_map_get(const struct ddb_value *map, const char *nam
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct ddb_attribute *attribute = &map->attributes[middle];
-		int order = compare_bytes(name, length, attribute->name, attribute->name_length);
+		int order = ddb_bytes_order(name, length, attribute->name, attribute->name_length);
 		if (!order)
 			return &attribute->value;
 		if (order < 0)
@@ -201,9 +195,9 @@ struct ddb_value *ddb_map_with(struct ddb_arena *arena, const struct ddb_value *
 	const struct ddb_attribute *from = map->attributes;
 	struct ddb_attribute *to = attributes;
 	uint32_t i = 0;
-	while (i < map->count && compare_bytes(from[i].name, from[i].name_length, name, length) < 0)
+	while (i < map->count && ddb_bytes_order(from[i].name, from[i].name_length, name, length) < 0)
 		*to++ = from[i++];
-	bool present = i < map->count && !compare_bytes(from[i].name, from[i].name_length, name, length);
+	bool present = i < map->count && !ddb_bytes_order(from[i].name, from[i].name_length, name, length);
 	if (value) {
 		const char *kept = present ? from[i].name : ddb_arena_copy(arena, name, length);
 		if (!kept)

@@ -4,6 +4,7 @@
  */
 #include "tools/sorter.h"
 
+#include "engine/order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -68,14 +69,6 @@ void sorter_free(struct sorter *sorter)
 	free(sorter->text);
 	free(sorter->lines);
 	free(sorter);
-}
-
-static int compare_bytes(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-	size_t shorter = a_length < b_length ? a_length : b_length;
-	int order = shorter ? memcmp(a, b, shorter) : 0;
-
-	return order ? order : (a_length > b_length) - (a_length < b_length);
 }
 
 /* ---- Files ---- */
@@ -155,7 +148,7 @@ struct heap {
 
 static bool comes_before(const struct run *a, const struct run *b)
 {
-	return compare_bytes(a->line, a->length, b->line, b->length) < 0;
+	return ddb_bytes_order(a->line, a->length, b->line, b->length) < 0;
 }
 
 static void sift_down(struct heap *heap, unsigned at)
@@ -249,7 +242,7 @@ static int compare_lines(const void *a, const void *b, void *context)
 	const struct line *left = a, *right = b;
 	const char *text = context;
 
-	return compare_bytes(text + left->start, left->length, text + right->start, right->length);
+	return ddb_bytes_order(text + left->start, left->length, text + right->start, right->length);
 }
 
 static void sort_lines(struct sorter *sorter)

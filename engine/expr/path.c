@@ -1,5 +1,6 @@
 #include "engine/expr/path.h"
 
+#include "engine/order.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +17,6 @@ struct expr_path *expr_path_new(struct ddb_arena *arena, const struct expr_step 
 	return path;
 }
 
-static int compare_names(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-	int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
-	return order ? order : (a_length > b_length) - (a_length < b_length);
-}
-
 int expr_path_compare_step(const struct expr_path *a, const struct expr_path *b, unsigned depth)
 {
 	const struct expr_step *x = &a->steps[depth], *y = &b->steps[depth];
@@ -29,7 +24,7 @@ int expr_path_compare_step(const struct expr_path *a, const struct expr_path *b,
 		return x->name ? 1 : -1;
 	if (!x->name)
 		return (x->index > y->index) - (x->index < y->index);
-	return compare_names(x->name, x->length, y->name, y->length);
+	return ddb_bytes_order(x->name, x->length, y->name, y->length);
 }
 
 static unsigned shared_steps(const struct expr_path *a, const struct expr_path *b)

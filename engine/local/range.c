@@ -5,6 +5,7 @@
 #include "engine/local/range.h"
 
 #include "engine/local/partition.h"
+#include "engine/order.h"
 #include <string.h>
 
 /* ---- Places ---- */
@@ -24,8 +25,7 @@ static void place_behind(struct local_place *place, const uint8_t *bytes, size_t
 
 int local_place_compare(const struct local_place *place, const uint8_t *bytes, size_t length)
 {
-	int order = memcmp(place->bytes, bytes, place->length < length ? place->length : length);
-	return order ? order : (place->length > length) - (place->length < length);
+	return ddb_bytes_order(place->bytes, place->length, bytes, length);
 }
 
 static void raise_start(struct local_range *range, const struct local_place *place)

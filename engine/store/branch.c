@@ -4,6 +4,7 @@
  * dropped meanwhile: then he lets go of them. So nobody ever waits for a branch to be dropped.
  */
 #include "engine/store/branch.h"
+#include "engine/order.h"
 #include "engine/store/branches.h"
 #include "engine/store/fault.h"
 
@@ -412,7 +413,7 @@ enum ddb_code store_branch_changes(struct store_txn *view, const void *from, siz
 	struct store_change *change = store_changes_seek(changes, from, from_length);
 	for (; change; change = change->next[0]) {
 		const uint8_t *key = store_change_key(change);
-		if (to && store_key_order(key, change->key_length, to, to_length) >= 0)
+		if (to && ddb_bytes_order(key, change->key_length, to, to_length) >= 0)
 			return DDB_OK;
 		enum ddb_code code = visit(context, view, key, change->key_length, !change->now.bytes, err);
 		if (code)

@@ -5,6 +5,7 @@
  */
 #include "engine/store/changes.h"
 
+#include "engine/order.h"
 #include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -96,7 +97,7 @@ static void search(const struct store_changes *changes, const void *key, size_t 
 	for (unsigned level = STORE_CHANGE_LEVELS; level--;) {
 		struct store_change *next;
 		while ((next = *link_of(changes, at, level)) &&
-			store_key_order(store_change_key(next), next->key_length, key, length) < 0)
+			ddb_bytes_order(store_change_key(next), next->key_length, key, length) < 0)
 			at = next;
 		ret->before[level] = at;
 	}

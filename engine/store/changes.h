@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 enum { STORE_CHANGE_LEVELS = 12 }; /* of a skip list in which each has a fourth of the one below */
 
@@ -70,12 +69,5 @@ DDB_MUST_CHECK enum ddb_code store_changes_delete(
 /* What was done since the last of these stays; is as if it had not been. */
 void store_changes_keep(struct store_changes *changes);
 void store_changes_undo(struct store_changes *changes);
-
-/* As memcmp: bytewise, a prefix comes first. */
-static inline int store_key_order(const void *a, size_t a_length, const void *b, size_t b_length)
-{
-	int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
-	return order ? order : (a_length > b_length) - (a_length < b_length);
-}
 
 #endif

@@ -4,6 +4,7 @@
  * not read. One key alone is looked up.
  */
 #include "engine/store/branch.h"
+#include "engine/order.h"
 #include "engine/store/branches.h"
 
 #include <assert.h>
@@ -27,7 +28,7 @@ static enum ddb_code side_settle(struct side *side, const struct range *range, s
 {
 	while (side->found) {
 		store_cursor_key(side->cursor, &side->key, &side->length);
-		if (range->to && store_key_order(side->key, side->length, range->to, range->to_length) >= 0)
+		if (range->to && ddb_bytes_order(side->key, side->length, range->to, range->to_length) >= 0)
 			side->found = false;
 		else if (!range->key_length || side->length == range->key_length)
 			return DDB_OK;
@@ -55,7 +56,7 @@ static enum ddb_code side_next(struct side *side, const struct range *range, str
 
 static bool same_key(const struct side *a, const struct side *b)
 {
-	return !store_key_order(a->key, a->length, b->key, b->length);
+	return !ddb_bytes_order(a->key, a->length, b->key, b->length);
 }
 
 static bool same_bytes(const MDB_val *a, const MDB_val *b)
@@ -77,7 +78,7 @@ static void tell_first(const struct side sides[2], struct store_difference *ret)
 {
 	const struct side *first = &sides[0], *other = &sides[1];
 	if (!first->found ||
-		(other->found && store_key_order(other->key, other->length, first->key, first->length) < 0))
+		(other->found && ddb_bytes_order(other->key, other->length, first->key, first->length) < 0))
 		first = other;
 	memcpy(ret->key, first->key, first->length);
 	ret->length = first->length;

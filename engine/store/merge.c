@@ -4,6 +4,7 @@
  * they have as deleted is stepped over.
  */
 #include "engine/store/branches.h"
+#include "engine/order.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -74,7 +75,7 @@ static int nearer(const struct store_merge *merge)
 	if (!merge->has_below || !merge->change)
 		return merge->has_below ? AT_BELOW : merge->change ? AT_CHANGE : AT_NOTHING;
 	store_cursor_key(merge->below, &key, &length);
-	int order = store_key_order(key, length, store_change_key(merge->change), merge->change->key_length);
+	int order = ddb_bytes_order(key, length, store_change_key(merge->change), merge->change->key_length);
 	if (!order)
 		return AT_BOTH;
 	return (order < 0) == merge->forward ? AT_BELOW : AT_CHANGE;

@@ -4,7 +4,7 @@ set -eu
 
 # DIRECTORY, then what its files may include of ours, as patterns of the whole path. The first row that fits counts.
 layers='
-engine/store  engine/store/*.h engine/arena.h engine/buffer.h engine/error.h
+engine/store  engine/store/*.h engine/arena.h engine/buffer.h engine/error.h engine/order.h
 engine/local  engine/local/*.h engine/local/*/*.h engine/*.h engine/expr/*.h engine/store/store.h engine/store/branch.h
 engine/trace  engine/trace/*.h engine/*.h engine/expr/*.h
 engine/expr   engine/expr/*.h engine/*.h

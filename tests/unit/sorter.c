@@ -28,7 +28,7 @@ static bool take(void *context, const char *line, size_t length)
 {
 	struct taken *taken = context;
 	if (taken->lines)
-		assert_true(compare_bytes(taken->last, taken->last_length, line, length) <= 0);
+		assert_true(ddb_bytes_order(taken->last, taken->last_length, line, length) <= 0);
 	assert_true(length <= sizeof taken->last);
 	memcpy(taken->last, line, length);
 	taken->last_length = length;

@@ -8,6 +8,7 @@
 #include "engine/local/txn/conflict.h"
 #include "engine/local/txn/token.h"
 #include "engine/local/writing.h"
+#include "engine/order.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,19 +109,13 @@ static enum ddb_code digest_item(
 	return DDB_OK;
 }
 
-static int compare_bytes(const void *a, size_t a_length, const void *b, size_t b_length)
-{
-	int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
-	return order ? order : (a_length > b_length) - (a_length < b_length);
-}
-
 static int compare_checks(const void *a, const void *b)
 {
 	const struct check *x = a, *y = b;
-	int order = compare_bytes(x->key.bytes, x->key.length, y->key.bytes, y->key.length);
+	int order = ddb_bytes_order(x->key.bytes, x->key.length, y->key.bytes, y->key.length);
 	if (order)
 		return order;
-	return compare_bytes(x->request->text, x->request->length, y->request->text, y->request->length);
+	return ddb_bytes_order(x->request->text, x->request->length, y->request->text, y->request->length);
 }
 
 static enum ddb_code digest(struct commit *commit, struct ddb_error *err)

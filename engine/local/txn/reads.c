@@ -4,6 +4,7 @@
 #include "engine/local/txn/reads.h"
 
 #include "engine/local/txn/view.h"
+#include "engine/order.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,6 @@ enum {
 	SPAN_OVERHEAD = 16,        /* bytes that the heap takes for one, about */
 	SHARED_BITS_MAX = 8 * 1200 /* that two neighbours have in common; more is as good */
 };
-
-static int compare(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length)
-{
-	int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
-	return order ? order : (a_length > b_length) - (a_length < b_length);
-}
 
 static const uint8_t *span_to(const struct local_span *span)
 {
@@ -57,8 +52,8 @@ static size_t find(const struct local_span_set *set, const uint8_t *key, size_t 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct local_span *span = &set->spans[middle];
-		bool before = begins ? compare(span->bytes, span->from_length, key, length) <= 0
-				     : compare(span_to(span), span->to_length, key, length) < 0;
+		bool before = begins ? ddb_bytes_order(span->bytes, span->from_length, key, length) <= 0
+				     : ddb_bytes_order(span_to(span), span->to_length, key, length) < 0;
 		if (before)
 			low = middle + 1;
 		else
@@ -159,13 +154,13 @@ enum ddb_code local_span_add(struct local_span_set *set, const uint8_t *from, si
 	const uint8_t *to, size_t to_length, struct ddb_error *err)
 {
 	struct local_span span;
-	if (compare(from, from_length, to, to_length) >= 0)
+	if (ddb_bytes_order(from, from_length, to, to_length) >= 0)
 		return DDB_OK;
 	size_t first = find(set, from, from_length, false), end = find(set, to, to_length, true);
 	if (first < end) { /* what touches becomes one */
 		const struct local_span *a = &set->spans[first], *b = &set->spans[end - 1];
-		bool begins = compare(a->bytes, a->from_length, from, from_length) <= 0;
-		bool ends = compare(span_to(b), b->to_length, to, to_length) >= 0;
+		bool begins = ddb_bytes_order(a->bytes, a->from_length, from, from_length) <= 0;
+		bool ends = ddb_bytes_order(span_to(b), b->to_length, to, to_length) >= 0;
 		if (begins && ends && end - first == 1)
 			return DDB_OK;
 		from_length = begins ? a->from_length : from_length;

@@ -5,16 +5,11 @@
 
 #include "engine/local/item.h"
 #include "engine/local/txn/view.h"
+#include "engine/order.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Lists ---- */
-
-static int compare(const struct local_staged_item *item, const uint8_t *key, size_t length)
-{
-	int order = memcmp(item->key, key, item->length < length ? item->length : length);
-	return order ? order : (item->length > length) - (item->length < length);
-}
 
 /* Its position, or where it would be. */
 static size_t list_find(
@@ -24,7 +19,8 @@ static size_t list_find(
 	*ret_found = false;
 	while (low < high && !*ret_found) {
 		size_t middle = low + (high - low) / 2;
-		int order = compare(&list->items[middle], key, length);
+		const struct local_staged_item *item = &list->items[middle];
+		int order = ddb_bytes_order(item->key, item->length, key, length);
 		*ret_found = order == 0;
 		if (order < 0)
 			low = middle + 1;
