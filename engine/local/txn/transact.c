@@ -5,19 +5,13 @@
  * another does.
  */
 #include "engine/local/index/index.h"
+#include "engine/local/txn/part.h"
 #include "engine/local/txn/token.h"
 #include "engine/local/update.h"
 
 #include <string.h>
 
 enum { TRANSACT_ARENA_MAX = LOCAL_ARENA_MAX + DDB_BATCH_BYTES_MAX };
-
-/* One of the tables. */
-struct part {
-	const char *name; /* the request's */
-	struct local_table *table;
-	struct local_consumed consumed;
-};
 
 struct action {
 	const struct ddb_transact_action *request;
@@ -36,8 +30,7 @@ struct transaction {
 	const struct ddb_transact_write *request;
 	struct ddb_arena *arena; /* of the attempt */
 	struct action *actions;
-	struct part *parts;
-	size_t part_count;
+	struct local_parts parts;
 	struct local_token token;
 	int64_t now;
 	bool stale;
@@ -81,32 +74,6 @@ static enum ddb_code tell_reasons(const struct transaction *transaction, struct 
 
 /* ---- Before the transaction ---- */
 
-static enum ddb_code check_count(size_t count, struct ddb_error *err)
-{
-	if (count >= 1 && count <= DDB_TRANSACT_MAX)
-		return DDB_OK;
-	return ddb_fail(err, DDB_VALIDATION,
-		"1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
-		"Member must have length %s",
-		count ? "less than or equal to 100" : "greater than or equal to 1");
-}
-
-static enum ddb_code find_part(
-	struct transaction *transaction, const char *name, size_t *ret, struct ddb_error *err)
-{
-	size_t i = 0;
-	while (i < transaction->part_count && strcmp(transaction->parts[i].name, name) != 0)
-		i++;
-	*ret = i;
-	if (i < transaction->part_count)
-		return DDB_OK;
-	struct part *part = &transaction->parts[i];
-	*part = (struct part){.name = name};
-	enum ddb_code code = local_find_table(transaction->engine, name, LOCAL_OF_ITEM, &part->table, err);
-	transaction->part_count += !code;
-	return code;
-}
-
 static enum ddb_code find_parts(struct transaction *transaction, struct ddb_error *err)
 {
 	const struct ddb_transact_write *request = transaction->request;
@@ -118,7 +85,8 @@ static enum ddb_code find_parts(struct transaction *transaction, struct ddb_erro
 			.return_on_failure = action->request->return_on_failure,
 			.arena = transaction->result_arena,
 			.answer = &action->answer};
-		code = find_part(transaction, action->request->table, &action->part, err);
+		code = local_parts_find(
+			&transaction->parts, transaction->engine, action->request->table, &action->part, err);
 	}
 	return code;
 }
@@ -153,7 +121,7 @@ static enum ddb_code prepare_bare(struct transaction *transaction, const struct 
 static enum ddb_code prepare_action(
 	struct transaction *transaction, struct action *action, struct ddb_error *err)
 {
-	const struct local_table *table = transaction->parts[action->part].table;
+	const struct local_table *table = transaction->parts.list[action->part].table;
 	switch (action->request->kind) {
 	case DDB_TRANSACT_PUT:
 		return prepare_put(transaction, table, action, err);
@@ -223,12 +191,11 @@ static enum ddb_code prepare_result(struct transaction *transaction, struct ddb_
 	result->capacities = ddb_arena_array(arena, count, sizeof *result->capacities);
 	result->collection_bytes = ddb_arena_array(arena, count, sizeof *result->collection_bytes);
 	transaction->actions = ddb_arena_array(transaction->arena, count, sizeof *transaction->actions);
-	transaction->parts = ddb_arena_array(transaction->arena, count, sizeof *transaction->parts);
 	if (!result->reasons || !result->tables || !result->capacities || !result->collection_bytes ||
-		!transaction->actions || !transaction->parts)
+		!transaction->actions)
 		return ddb_fail_memory(err);
 	memset(result->reasons, 0, count * sizeof *result->reasons);
-	return DDB_OK;
+	return local_parts_init(&transaction->parts, transaction->arena, count, err);
 }
 
 static enum ddb_code prepare_token(struct transaction *transaction, struct ddb_error *err)
@@ -281,7 +248,7 @@ static enum ddb_code allow(struct transaction *transaction, struct local_writing
 static enum ddb_code judge(
 	struct local_job *job, struct transaction *transaction, struct action *action, struct ddb_error *err)
 {
-	struct part *part = &transaction->parts[transaction->part_now];
+	struct local_part *part = &transaction->parts.list[transaction->part_now];
 	struct local_writing writing;
 	struct local_item made = {.size = 0};
 	bool puts = action->request->kind == DDB_TRANSACT_PUT;
@@ -333,7 +300,7 @@ static enum ddb_code write_update(struct local_writing *writing, struct action *
 }
 
 static enum ddb_code write_action(
-	struct local_job *job, struct part *part, struct action *action, struct ddb_error *err)
+	struct local_job *job, struct local_part *part, struct action *action, struct ddb_error *err)
 {
 	struct local_writing writing;
 	struct ddb_put_result ignored;
@@ -384,7 +351,7 @@ static enum ddb_code count_collections(
 static enum ddb_code write_part(struct local_job *job, void *context, struct ddb_error *err)
 {
 	struct transaction *transaction = context;
-	struct part *part = &transaction->parts[transaction->part_now];
+	struct local_part *part = &transaction->parts.list[transaction->part_now];
 	for (size_t i = 0; i < transaction->request->count; i++) {
 		struct ddb_error refusal;
 		if (transaction->actions[i].part != transaction->part_now)
@@ -408,7 +375,7 @@ static enum ddb_code write_part(struct local_job *job, void *context, struct ddb
 static enum ddb_code read_part(struct local_job *job, void *context, struct ddb_error *err)
 {
 	struct transaction *transaction = context;
-	struct part *part = &transaction->parts[transaction->part_now];
+	struct local_part *part = &transaction->parts.list[transaction->part_now];
 	enum ddb_code code = DDB_OK;
 	for (size_t i = 0; !code && i < transaction->request->count; i++) {
 		struct local_found found;
@@ -425,23 +392,12 @@ static enum ddb_code read_part(struct local_job *job, void *context, struct ddb_
 	return code;
 }
 
-/* To prepare and to commit: twice, but for indexes. */
 static enum ddb_code report(struct transaction *transaction, struct ddb_error *err)
 {
 	struct ddb_transact_result *result = &transaction->result;
-	enum ddb_code code = DDB_OK;
-	result->table_count = transaction->part_count;
-	for (size_t i = 0; !code && i < transaction->part_count; i++) {
-		const struct part *part = &transaction->parts[i];
-		struct local_consumed consumed = part->consumed;
-		consumed.table *= 2;
-		code = local_consumed_report(transaction->result_arena, part->table->table->definition,
-			&consumed, &result->capacities[i], err);
-		result->tables[i] = ddb_arena_copy(transaction->result_arena, part->name, strlen(part->name));
-		if (!code && !result->tables[i])
-			code = ddb_fail_memory(err);
-	}
-	return code;
+	result->table_count = transaction->parts.count;
+	return local_parts_report(
+		&transaction->parts, transaction->result_arena, result->tables, result->capacities, err);
 }
 
 /* ---- The transaction ---- */
@@ -449,10 +405,10 @@ static enum ddb_code report(struct transaction *transaction, struct ddb_error *e
 static enum ddb_code each_part(
 	struct transaction *transaction, struct store_txn *txn, local_change *change, struct ddb_error *err)
 {
-	for (size_t i = 0; i < transaction->part_count; i++) {
+	for (size_t i = 0; i < transaction->parts.count; i++) {
 		struct local_job job = {.engine = transaction->engine,
 			.txn = txn,
-			.table = transaction->parts[i].table,
+			.table = transaction->parts.list[i].table,
 			.now = transaction->now};
 		transaction->part_now = i;
 		enum ddb_code code = local_job_run(&job, change, transaction, &transaction->stale, err);
@@ -488,8 +444,8 @@ static enum ddb_code transact_job(struct store_txn *txn, void *context, struct d
 	struct ddb_transact_result *result = &transaction->result;
 	memset(result->reasons, 0, result->reason_count * sizeof *result->reasons);
 	transaction->told_bytes = 0;
-	for (size_t i = 0; i < transaction->part_count; i++)
-		transaction->parts[i].consumed = (struct local_consumed){0};
+	for (size_t i = 0; i < transaction->parts.count; i++)
+		transaction->parts.list[i].consumed = (struct local_consumed){0};
 	enum ddb_code code =
 		local_token_look(txn, &transaction->token, transaction->now, &result->repeated, err);
 	if (code)
@@ -508,14 +464,11 @@ static enum ddb_code attempt(struct transaction *transaction, struct ddb_error *
 	return code ? code : local_write(transaction->engine, transact_job, transaction, err);
 }
 
-static void leave_parts(struct transaction *transaction)
+static void leave(struct transaction *transaction)
 {
-	for (size_t i = 0; i < transaction->part_count; i++) {
-		if (transaction->stale)
-			local_table_forget(transaction->engine, transaction->parts[i].name);
-		local_table_unref(transaction->parts[i].table);
-	}
-	transaction->part_count = 0;
+	for (size_t i = 0; transaction->stale && i < transaction->parts.count; i++)
+		local_table_forget(transaction->engine, transaction->parts.list[i].name);
+	local_parts_leave(&transaction->parts);
 }
 
 enum ddb_code local_transact_write(struct ddb_engine *engine, struct ddb_arena *arena,
@@ -525,13 +478,13 @@ enum ddb_code local_transact_write(struct ddb_engine *engine, struct ddb_arena *
 	struct transaction transaction = {
 		.engine = local_of(engine), .request = request, .arena = &own, .result_arena = arena};
 	*ret = (struct ddb_transact_result){0};
-	enum ddb_code code = check_count(request->count, err);
+	enum ddb_code code = local_parts_allow(request->count, err);
 	if (code)
 		return code;
 	ddb_arena_init(&own, TRANSACT_ARENA_MAX);
 	for (unsigned i = 0; i < LOCAL_ATTEMPTS_MAX; i++) {
 		code = attempt(&transaction, err);
-		leave_parts(&transaction);
+		leave(&transaction);
 		ddb_arena_reset(&own);
 		if (!transaction.stale)
 			break;

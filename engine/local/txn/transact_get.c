@@ -1,19 +1,12 @@
 /*
  * TransactGetItems: items of any tables as of one moment, by position.
  */
-#include "engine/local/consumed.h"
 #include "engine/local/ttl/expiry.h"
 #include "engine/local/item.h"
+#include "engine/local/txn/part.h"
 #include "engine/local/txn/reads.h"
 
 #include <string.h>
-
-/* One of the tables. */
-struct part {
-	const char *name; /* the request's */
-	struct local_table *table;
-	struct local_consumed consumed;
-};
 
 struct reading {
 	struct local_engine *engine;
@@ -23,45 +16,19 @@ struct reading {
 	size_t count;
 	struct local_key *keys;
 	size_t *positions; /* of each request's table */
-	struct part *parts;
-	size_t part_count;
+	struct local_parts parts;
 	uint64_t bytes;
 	struct ddb_transact_get_result result;
 };
 
-static enum ddb_code check_count(size_t count, struct ddb_error *err)
-{
-	if (count >= 1 && count <= DDB_TRANSACT_MAX)
-		return DDB_OK;
-	return ddb_fail(err, DDB_VALIDATION,
-		"1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
-		"Member must have length %s",
-		count ? "less than or equal to 100" : "greater than or equal to 1");
-}
-
 /* ---- Before anything is read ---- */
-
-static enum ddb_code find_part(struct reading *reading, const char *name, size_t *ret, struct ddb_error *err)
-{
-	size_t i = 0;
-	while (i < reading->part_count && strcmp(reading->parts[i].name, name) != 0)
-		i++;
-	*ret = i;
-	if (i < reading->part_count)
-		return DDB_OK;
-	reading->parts[i] = (struct part){.name = name};
-	enum ddb_code code =
-		local_find_table(reading->engine, name, LOCAL_OF_ITEM, &reading->parts[i].table, err);
-	reading->part_count += !code;
-	return code;
-}
 
 /* Keys that are none: the first is told. */
 static enum ddb_code make_keys(struct reading *reading, struct ddb_error *err)
 {
 	struct ddb_transact_get_result *result = &reading->result;
 	for (size_t i = 0; i < reading->count; i++) {
-		const struct local_table *table = reading->parts[reading->positions[i]].table;
+		const struct local_table *table = reading->parts.list[reading->positions[i]].table;
 		struct ddb_error refusal;
 		enum ddb_code code = local_key_of_map(reading->engine->store, table->table, table->space,
 			&reading->requests[i].key, &reading->keys[i], &refusal);
@@ -106,16 +73,16 @@ static enum ddb_code prepare(struct reading *reading, struct ddb_error *err)
 	result->capacities = ddb_arena_array(reading->arena, count, sizeof *result->capacities);
 	reading->keys = ddb_arena_array(reading->scratch, count, sizeof *reading->keys);
 	reading->positions = ddb_arena_array(reading->scratch, count, sizeof *reading->positions);
-	reading->parts = ddb_arena_array(reading->scratch, count, sizeof *reading->parts);
 	if (!result->items || !result->reasons || !result->tables || !result->capacities || !reading->keys ||
-		!reading->positions || !reading->parts)
+		!reading->positions)
 		return ddb_fail_memory(err);
 	memset(result->reasons, 0, count * sizeof *result->reasons);
 	memset(result->items, 0, count * sizeof *result->items);
 	reading->bytes = 0;
-	enum ddb_code code = DDB_OK;
+	enum ddb_code code = local_parts_init(&reading->parts, reading->scratch, count, err);
 	for (size_t i = 0; !code && i < count; i++)
-		code = find_part(reading, reading->requests[i].table, &reading->positions[i], err);
+		code = local_parts_find(&reading->parts, reading->engine, reading->requests[i].table,
+			&reading->positions[i], err);
 	if (!code)
 		code = make_keys(reading, err);
 	return code ? code : check_distinct(reading, err);
@@ -143,7 +110,7 @@ static enum ddb_code take_item(
 static enum ddb_code read_one(
 	struct reading *reading, struct store_txn *view, size_t position, struct ddb_error *err)
 {
-	struct part *part = &reading->parts[reading->positions[position]];
+	struct local_part *part = &reading->parts.list[reading->positions[position]];
 	struct local_found found;
 	enum ddb_code code = local_item_find_shown(reading->engine, view, part->table, reading->arena,
 		&reading->keys[position], true, &found, err);
@@ -151,7 +118,7 @@ static enum ddb_code read_one(
 		return code;
 	size_t size = found.found ? found.meta.size : 0;
 	reading->bytes += size;
-	part->consumed.table += 2 * local_read_half_units(size, true);
+	part->consumed.table += local_read_half_units(size, true);
 	if (reading->bytes > DDB_TRANSACT_BYTES_MAX)
 		return ddb_fail(err, DDB_VALIDATION,
 			"The aggregate size of the items in the transaction cannot exceed 4 MB");
@@ -161,10 +128,10 @@ static enum ddb_code read_one(
 static enum ddb_code read_all(struct reading *reading, struct store_txn *view, struct ddb_error *err)
 {
 	enum ddb_code code = DDB_OK;
-	for (size_t i = 0; !code && i < reading->part_count; i++) {
-		code = local_alive(view, reading->parts[i].table, err);
+	for (size_t i = 0; !code && i < reading->parts.count; i++) {
+		code = local_alive(view, reading->parts.list[i].table, err);
 		if (code == LOCAL_STALE)
-			local_table_forget(reading->engine, reading->parts[i].name);
+			local_table_forget(reading->engine, reading->parts.list[i].name);
 	}
 	for (size_t i = 0; !code && i < reading->count; i++)
 		code = read_one(reading, view, i, err);
@@ -174,17 +141,8 @@ static enum ddb_code read_all(struct reading *reading, struct store_txn *view, s
 static enum ddb_code report(struct reading *reading, struct ddb_error *err)
 {
 	struct ddb_transact_get_result *result = &reading->result;
-	enum ddb_code code = DDB_OK;
-	result->table_count = reading->part_count;
-	for (size_t i = 0; !code && i < reading->part_count; i++) {
-		const struct part *part = &reading->parts[i];
-		code = local_consumed_report(reading->arena, part->table->table->definition, &part->consumed,
-			&result->capacities[i], err);
-		result->tables[i] = ddb_arena_copy(reading->arena, part->name, strlen(part->name));
-		if (!code && !result->tables[i])
-			code = ddb_fail_memory(err);
-	}
-	return code;
+	result->table_count = reading->parts.count;
+	return local_parts_report(&reading->parts, reading->arena, result->tables, result->capacities, err);
 }
 
 /* ---- Attempts ---- */
@@ -208,9 +166,7 @@ static enum ddb_code read_now(struct reading *reading, struct ddb_error *err)
 	enum ddb_code code = LOCAL_STALE;
 	for (unsigned i = 0; code == LOCAL_STALE && i < LOCAL_ATTEMPTS_MAX; i++) {
 		code = attempt(reading, err);
-		for (size_t k = 0; k < reading->part_count; k++)
-			local_table_unref(reading->parts[k].table);
-		reading->part_count = 0;
+		local_parts_leave(&reading->parts);
 		ddb_arena_reset(reading->scratch);
 	}
 	return code == LOCAL_STALE ? local_damaged(err, "the counters of a table") : code;
@@ -227,7 +183,7 @@ enum ddb_code local_transact_get(struct ddb_engine *engine, struct ddb_arena *ar
 		.requests = requests,
 		.count = count};
 	*ret = (struct ddb_transact_get_result){0};
-	enum ddb_code code = check_count(count, err);
+	enum ddb_code code = local_parts_allow(count, err);
 	if (code)
 		return code;
 	ddb_arena_init(&scratch, LOCAL_ARENA_MAX);
