@@ -3,6 +3,8 @@
 #include "mapping/file.h"
 #include "mapping/holding.h"
 #include "mapping/name.h"
+#include "mapping/views.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -243,9 +245,9 @@ int map_make(struct map *map, const struct map_caller *caller, const char *path)
 	struct map_file *file;
 	struct map_attr attr;
 	struct ddb_error err;
-	if (map->options.read_only)
-		return EROFS;
-	int number = check_make(map, path, &err);
+	int number = map_refuse_read_only(map, &err);
+	if (!number)
+		number = check_make(map, path, &err);
 	if (number)
 		return map_refused(map, caller, path, "mknod", number, &err);
 	number = map_create(map, caller, path, O_WRONLY | O_EXCL, 0644, &file, &attr);

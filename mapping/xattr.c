@@ -8,6 +8,7 @@
 #include "mapping/route.h"
 #include "mapping/transaction.h"
 #include "mapping/ttl.h"
+#include "mapping/views.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -245,6 +246,14 @@ static int refuse_change(struct map *map, const struct map_caller *caller, const
 	return map_refused(map, caller, path, operation, number, &err);
 }
 
+static int refuse_read_only(
+	struct map *map, const struct map_caller *caller, const char *path, const char *operation)
+{
+	struct ddb_error err;
+	int number = map_refuse_read_only(map, &err);
+	return number ? map_refused(map, caller, path, operation, number, &err) : 0;
+}
+
 static int set(struct map *map, const struct map_caller *caller, const char *path, const struct row *row,
 	const char *value, size_t size, int flags)
 {
@@ -263,8 +272,9 @@ int map_tree_setxattr(struct map *map, const struct map_caller *caller, const ch
 	const char *value, size_t size, int flags)
 {
 	const struct row *row = find(name);
-	if (map->options.read_only)
-		return EROFS;
+	int number = refuse_read_only(map, caller, path, "setxattr");
+	if (number)
+		return number;
 	if (row->set)
 		return set(map, caller, path, row, value, size, flags);
 	return refuse_change(map, caller, path, row, name, "setxattr", row->unset);
@@ -311,8 +321,9 @@ static int remove_one(
 int map_tree_removexattr(struct map *map, const struct map_caller *caller, const char *path, const char *name)
 {
 	const struct row *row = find(name);
-	if (map->options.read_only)
-		return EROFS;
+	int number = refuse_read_only(map, caller, path, "removexattr");
+	if (number)
+		return number;
 	if (row->remove)
 		return remove_one(map, caller, path, row);
 	return refuse_change(map, caller, path, row, name, "removexattr", row->kept);
