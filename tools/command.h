@@ -55,6 +55,8 @@ void trigger_details(void);
 
 /* Whether a path is the root of a mounted dynamount. */
 bool is_mount(const char *path);
+/* Whether it is that of a transaction or snapshot in one. */
+bool is_view(const char *path);
 /* Whether STORE names a DynamoDB endpoint rather than a directory. */
 bool is_endpoint(const char *store);
 struct ddb_local_options;

@@ -198,7 +198,7 @@ int export_run(const struct command *command, int argc, char **argv)
 	exporter.sorter = sorter_new(SORT_MEMORY, directory && *directory ? directory : P_tmpdir);
 	if (!exporter.sorter)
 		return command_failed("no memory");
-	if (is_mount(argv[optind]))
+	if (is_mount(argv[optind]) || is_view(argv[optind]))
 		status = export_mount(&exporter, argv[optind], argv[optind + 1]);
 	else
 		status = export_store(&exporter, argv[optind], keyfile, argv[optind + 1]);

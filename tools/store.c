@@ -6,6 +6,7 @@
 
 #include <mntent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -26,6 +27,24 @@ bool is_mount(const char *path)
 		return false;
 	return !statfs(path, &filesystem) && filesystem.f_type == FUSE_MAGIC && !stat(status, &st) &&
 	       S_ISREG(st.st_mode);
+}
+
+bool is_view(const char *path)
+{
+	char *mount = realpath(path, NULL);
+	char *name = mount ? strrchr(mount, '/') : NULL, *kind = NULL;
+	bool found = false;
+
+	if (name) {
+		*name = '\0';
+		kind = strrchr(mount, '/');
+	}
+	if (kind && (!strcmp(kind, "/.txn") || !strcmp(kind, "/.snapshot"))) {
+		*kind = '\0';
+		found = is_mount(*mount ? mount : "/");
+	}
+	free(mount);
+	return found;
 }
 
 bool is_endpoint(const char *store)

@@ -217,6 +217,19 @@ imports "which --key gives" "$count" "$mnt" Provisional -k alpha_2 "$work/lines"
 same "which --key gives" "$expected" "$(out_of "$mnt" Provisional | sorted | md5sum)"
 mkdir "$mnt/Provisional2"
 same "export of one" "" "$(out_of "$mnt" Provisional2)"
+
+# A snapshot or a transaction is exported as a mount is.
+check "a snapshot" mkdir "$mnt/.snapshot/s" "$mnt/.txn/t"
+check "later" rm "$mnt/Parts/LU.json"
+check "in the transaction" rm "$mnt/.txn/t/Parts/FR.json"
+same "of a snapshot" "$expected" "$(out_of "$mnt/.snapshot/s" Parts | sorted | md5sum)"
+same "typed" "$count" "$(out_of "$mnt/.snapshot/s/" Parts --format dynamodb | grep -c '^{"Item":')"
+same "from within" "$expected" "$(cd "$mnt/.snapshot/s" && out_of . Parts | sorted | md5sum)"
+same "of a transaction" "$(jq -cS 'select(.alpha_2 != "FR")' "$work/lines" | sort | md5sum)" \
+  "$(out_of "$mnt/.txn/t" Parts | sorted | md5sum)"
+refused "of no snapshot" out_of "$mnt/.snapshot/none" Parts
+refused "of a table's directory" out_of "$mnt/Subdivisions/LU" Parts
+check "dropped" rmdir "$mnt/.snapshot/s" "$mnt/.txn/t"
 stop
 same "the store is sound" "" "$("$DYNAMOUNT" check "$store" 2>&1)"
 check "the same of both stores" cmp <(out_of "$first" Subdivisions) <(out_of "$store" Subdivisions)
