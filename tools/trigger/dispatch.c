@@ -39,7 +39,7 @@ static void give_up(struct trigger *trigger, struct trigger_lane *lane, const ch
 
 static void fail(struct trigger *trigger, struct trigger_lane *lane, int status)
 {
-	size_t count = trigger_lane_current(lane);
+	size_t count = trigger_lane_current(lane), half;
 	char reason[80], next[80];
 
 	trigger_command_describe(status, reason, sizeof reason);
@@ -48,7 +48,8 @@ static void fail(struct trigger *trigger, struct trigger_lane *lane, int status)
 		give_up(trigger, lane, reason);
 		return;
 	case TRIGGER_HALVE:
-		snprintf(next, sizeof next, "%zu records of %zu are", trigger_lane_current(lane), count);
+		half = trigger_lane_current(lane);
+		snprintf(next, sizeof next, "%zu of %zu records %s", half, count, half == 1 ? "is" : "are");
 		break;
 	case TRIGGER_RETRY:
 		snprintf(next, sizeof next, "a record is");
