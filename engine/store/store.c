@@ -129,10 +129,13 @@ static enum ddb_code find_master(
 	if (keyfile)
 		return store_masterkey_read(AT_FDCWD, keyfile, opening->master, err);
 	bool own = !faccessat(opening->directory, STORE_MASTERKEY_NAME, F_OK, 0);
-	if (layout == STORE_MADE && !own && !faccessat(opening->directory, STORE_MASTERKEY_NEW, F_OK, 0))
-		return store_masterkey_read(opening->directory, STORE_MASTERKEY_NEW, opening->master, err);
-	if (layout == STORE_MADE || own)
+	if (own)
 		return store_masterkey_read(opening->directory, STORE_MASTERKEY_NAME, opening->master, err);
+	if (layout == STORE_MADE && !faccessat(opening->directory, STORE_MASTERKEY_NEW, F_OK, 0))
+		return store_masterkey_read(opening->directory, STORE_MASTERKEY_NEW, opening->master, err);
+	if (layout == STORE_MADE)
+		return ddb_fail(err, DDB_ACCESS_DENIED,
+			"store %s has no master.key, and no other key file was named", opening->path);
 	enum ddb_code code =
 		store_masterkey_make(opening->directory, STORE_MASTERKEY_NEW, opening->master, err);
 	int rc = code ? 0 : store_file_rename(opening->directory, STORE_MASTERKEY_NEW, STORE_MASTERKEY_NAME);
