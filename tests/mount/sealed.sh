@@ -45,7 +45,14 @@ check "staged" tee "$mnt/.txn/HiddenTwo/VisTable/HiddenTwoKey.json" <<<'{"Hidden
 check "committed" mv "$mnt/.txn/HiddenTwo" "$mnt/.txn/committed/HiddenToken"
 refused "a refusal" tee "$mnt/VisTable/HiddenBad.json" <<<'{"HiddenName": nothing}'
 check "there is a stream" jq -e .StreamSpecification.StreamEnabled "$mnt/VisTable/.status.json" >/dev/null
-check "synced" sync -f "$mnt"
+stream=$mnt/VisTable/.stream/records.jsonl
+check "the stream is read" grep -q HiddenValue2 "$stream"
+check "with what was committed" grep -q HiddenCommitted "$stream"
+same "and the other" 3 "$(grep -c '"Keys":.*HiddenPartition' "$mnt/VisPairs/.stream/records.jsonl")"
+check "what is staged is read" grep -q HiddenStaged "$mnt/.txn/HiddenOne/VisTable/HiddenStagedKey.json"
+check "a snapshot" mkdir "$mnt/.snapshot/HiddenMoment"
+check "which is read" grep -rq HiddenValue1 "$mnt/.snapshot/HiddenMoment"
+check "synced" sync "$mnt/VisTable/HiddenKey1.json"
 
 # looks WHEN: no file has a hidden text, and the data file has all that is named as visible
 looks() {
