@@ -169,7 +169,7 @@ static int open_path(struct map *map, const struct map_caller *caller, const cha
 	struct map_place place;
 
 	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
-	int number = (flags & O_ACCMODE) != O_RDONLY ? map_refuse_read_only(map, err) : 0;
+	int number = (flags & O_ACCMODE) != O_RDONLY ? map_refuse_unwritable(map, err) : 0;
 	if (number)
 		return number;
 	number = map_resolve(map, &arena, path, &place, err);
@@ -243,7 +243,7 @@ static int create_path(struct map *map, const struct map_caller *caller, const c
 	struct map_place place;
 
 	ddb_arena_init(&arena, MAP_REQUEST_MEMORY);
-	int number = map_refuse_read_only(map, err);
+	int number = map_refuse_unwritable(map, err);
 	if (number)
 		return number;
 	number = map_resolve(map, &arena, path, &place, err);

@@ -51,7 +51,7 @@ static int change(struct map *map, const struct map_caller *caller, const char *
 	MAP_PLACE_AUTO struct map_place place = {0};
 	struct ddb_error err;
 	ddb_arena_init(&arena, CHANGE_MEMORY);
-	int number = map_refuse_read_only(map, &err);
+	int number = map_refuse_unwritable(map, &err);
 	if (!number)
 		number = directory ? map_resolve_directory(map, &arena, path, &place, &err)
 				   : map_resolve(map, &arena, path, &place, &err);
@@ -157,7 +157,7 @@ static int make_path(
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	MAP_PLACE_AUTO struct map_place place = {0};
 	char table[DDB_TABLE_NAME_MAX + 1];
-	int number = map_refuse_read_only(map, err);
+	int number = map_refuse_unwritable(map, err);
 	if (number)
 		return number;
 	if (map_name_to_table(path, table))
@@ -468,8 +468,10 @@ static int remove_file(
 
 int map_tree_unlink(struct map *map, const struct map_caller *caller, const char *path)
 {
-	if (map_is_down(map))
+	if (map_is_down(map)) {
+		map_pass_over(map, path);
 		return 0;
+	}
 	return change(map, caller, path, false, "unlink", remove_file);
 }
 
@@ -563,7 +565,7 @@ int map_tree_set_mtime(struct map *map, const struct map_caller *caller, const c
 	MAP_PLACE_AUTO struct map_place place = {0};
 	struct ddb_error err;
 	ddb_arena_init(&arena, CHANGE_MEMORY);
-	int number = map_refuse_read_only(map, &err);
+	int number = map_refuse_unwritable(map, &err);
 	if (!number)
 		number = map_resolve(map, &arena, path, &place, &err);
 	if (!number)

@@ -424,6 +424,8 @@ int map_tree_stat(struct map *map, const struct map_caller *caller, const char *
 	struct ddb_error err;
 	int number = EINVAL;
 	bool query = false;
+	if (map_is_passed_over(map, path))
+		return ENOENT;
 	for (unsigned i = 0; i < ATTEMPTS && number == EINVAL && !query; i++)
 		number = stat_path(map, path, ret, &query, &err);
 	switch (number) {

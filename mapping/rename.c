@@ -443,7 +443,7 @@ int map_tree_rename(
 	err.code = DDB_OK;
 	err.message[0] = '\0';
 	ddb_arena_init(&arena, RENAME_MEMORY);
-	int number = map_refuse_read_only(map, &err);
+	int number = map_refuse_unwritable(map, &err);
 	bool known = !(flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) &&
 		     !(rename.no_replace && rename.exchange);
 	if (!number && !known)

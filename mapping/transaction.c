@@ -37,6 +37,7 @@ struct map_transaction {
 	unsigned count;
 	struct ddb_buffer reasons;
 	char *down; /* atomic; never changed again */
+	char *gone; /* what was removed last since then */
 };
 
 struct map_transaction *map_transaction_new(void)
@@ -94,6 +95,7 @@ void map_transaction_free(struct map_transaction *transaction)
 	ddb_buffer_done(&transaction->reasons);
 	pthread_mutex_destroy(&transaction->lock);
 	free(transaction->down);
+	free(transaction->gone);
 	free(transaction);
 }
 
@@ -387,4 +389,25 @@ void map_take_down(struct map *map, const char *path)
 	if (copy && !__atomic_compare_exchange_n(&map->view->transaction->down, &expected, copy, false,
 			    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		free(copy);
+	map_pass_over(map, path);
+}
+
+void map_pass_over(struct map *map, const char *path)
+{
+	char *copy = strdup(path);
+	struct map_transaction *transaction = lock(map);
+	char *old = transaction->gone;
+	transaction->gone = copy;
+	pthread_mutex_unlock(&transaction->lock);
+	free(old);
+}
+
+bool map_is_passed_over(struct map *map, const char *path)
+{
+	if (!map_is_down(map))
+		return false;
+	struct map_transaction *transaction = lock(map);
+	bool gone = transaction->gone && !strcmp(transaction->gone, path);
+	pthread_mutex_unlock(&transaction->lock);
+	return gone;
 }

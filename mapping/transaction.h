@@ -6,9 +6,9 @@
  * `rm -r .txn/NAME` walks down and removes one thing after another before it comes to the directory itself.
  * It begins every table with .table.json, which is listed first. So that removal, which could not be
  * committed anyway, takes the transaction down: from then on everything in it can be removed, at once and
- * without being staged, its directories list nothing, and all that is left to do with it is to abort it. The
- * same for what has no .table.json, a provisional table: its rmdir once it is empty, and a removal in it
- * beyond the limit.
+ * without being staged, nothing can be written, its directories list nothing, and all that is left to do with
+ * it is to abort it. The same for what has no .table.json, a provisional table: its rmdir once it is empty,
+ * and a removal in it beyond the limit.
  */
 #ifndef MAP_TRANSACTION_H
 #define MAP_TRANSACTION_H
@@ -56,6 +56,12 @@ bool map_is_down(const struct map *map);
 void map_take_down(struct map *map, const char *path);
 /* Where that was; NULL: nowhere. */
 const char *map_taken_down(const struct map *map);
+/*
+ * A file in one that is down was removed: until the next one is, it is not there. Who removes what is in the
+ * way of a file that he makes, as tar does, would find it again and again.
+ */
+void map_pass_over(struct map *map, const char *path);
+bool map_is_passed_over(struct map *map, const char *path);
 
 /* ---- Commit (commit.c) ---- */
 

@@ -245,7 +245,7 @@ int map_make(struct map *map, const struct map_caller *caller, const char *path)
 	struct map_file *file;
 	struct map_attr attr;
 	struct ddb_error err;
-	int number = map_refuse_read_only(map, &err);
+	int number = map_refuse_unwritable(map, &err);
 	if (!number)
 		number = check_make(map, path, &err);
 	if (number)

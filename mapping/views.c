@@ -369,8 +369,13 @@ int map_refuse_staged(const struct map *map, struct ddb_error *err)
 	return EPERM;
 }
 
-int map_refuse_read_only(const struct map *map, struct ddb_error *err)
+int map_refuse_unwritable(const struct map *map, struct ddb_error *err)
 {
+	if (map_is_down(map)) {
+		ddb_fail(err, DDB_ACCESS_DENIED,
+			"The transaction is being removed: nothing can be changed in it any more");
+		return EPERM;
+	}
 	if (!map->options.read_only)
 		return 0;
 	ddb_fail(err, DDB_ACCESS_DENIED,

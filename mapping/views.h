@@ -110,7 +110,7 @@ static inline bool map_is_staged(const struct map *map)
 }
 /* EPERM there, else 0. */
 int map_refuse_staged(const struct map *map, struct ddb_error *err);
-/* EROFS, where nothing can be changed, else 0. */
-int map_refuse_read_only(const struct map *map, struct ddb_error *err);
+/* EROFS, where nothing can be changed, EPERM in a transaction that is being removed, else 0. */
+int map_refuse_unwritable(const struct map *map, struct ddb_error *err);
 
 #endif

@@ -246,11 +246,11 @@ static int refuse_change(struct map *map, const struct map_caller *caller, const
 	return map_refused(map, caller, path, operation, number, &err);
 }
 
-static int refuse_read_only(
+static int refuse_unwritable(
 	struct map *map, const struct map_caller *caller, const char *path, const char *operation)
 {
 	struct ddb_error err;
-	int number = map_refuse_read_only(map, &err);
+	int number = map_refuse_unwritable(map, &err);
 	return number ? map_refused(map, caller, path, operation, number, &err) : 0;
 }
 
@@ -272,7 +272,7 @@ int map_tree_setxattr(struct map *map, const struct map_caller *caller, const ch
 	const char *value, size_t size, int flags)
 {
 	const struct row *row = find(name);
-	int number = refuse_read_only(map, caller, path, "setxattr");
+	int number = refuse_unwritable(map, caller, path, "setxattr");
 	if (number)
 		return number;
 	if (row->set)
@@ -321,7 +321,7 @@ static int remove_one(
 int map_tree_removexattr(struct map *map, const struct map_caller *caller, const char *path, const char *name)
 {
 	const struct row *row = find(name);
-	int number = refuse_read_only(map, caller, path, "removexattr");
+	int number = refuse_unwritable(map, caller, path, "removexattr");
 	if (number)
 		return number;
 	if (row->remove)

@@ -101,8 +101,22 @@ mkdir "$txn/half"
 set_balance bob 99 .txn/half
 check "a table's removal" rm -r "$txn/half/Accounts"
 cancelled half ValidationError Accounts/.table.json
+refused "a new item in it" tee "$txn/half/Accounts/late.json" <<<'{"balance": 1}'
+refused "one that was there" tee -a "$txn/half/Entries/many/1.json" <<<'{"x": 1}'
+refused "a directory" mkdir "$txn/half/Entries/late"
+refused "an attribute" setfattr -n user.update -v 'SET n = 1' "$txn/half/Accounts/alice.json"
+same "why" "The transaction is being removed: nothing can be changed in it any more" "$(last_error)"
 abort half
 same "nothing was" 10 "$(balance bob)"
+# tar removes what is in its way, .table.json too, and must not find it again and again.
+tar -cf "$work/tar" -C "$mnt" Accounts
+mkdir "$txn/tar"
+same "it ended by itself" 2 "$(timeout 60 tar -xf "$work/tar" -C "$txn/tar" 2>/dev/null; echo $?)"
+cancelled tar ValidationError Accounts/.table.json
+abort tar
+mkdir "$txn/tar"
+check "tar of items alone" tar -xf "$work/tar" -C "$txn/tar" --exclude=.table.json
+commits tar
 
 # ---- Higher limits
 stop
