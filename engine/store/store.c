@@ -135,7 +135,7 @@ static enum ddb_code find_master(
 		return store_masterkey_read(opening->directory, STORE_MASTERKEY_NEW, opening->master, err);
 	if (layout == STORE_MADE)
 		return ddb_fail(err, DDB_ACCESS_DENIED,
-			"store %s has no master.key, and no other key file was named", opening->path);
+			"there is no master.key in store %s: name the file of its master key", opening->path);
 	enum ddb_code code =
 		store_masterkey_make(opening->directory, STORE_MASTERKEY_NEW, opening->master, err);
 	int rc = code ? 0 : store_file_rename(opening->directory, STORE_MASTERKEY_NEW, STORE_MASTERKEY_NAME);

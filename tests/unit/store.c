@@ -165,7 +165,7 @@ static void test_keys(void **state)
 	storedir_put(store, "a", "h", "b");
 	store_close(store);
 	assert_false(storedir_has(dir.store, "master.key"));
-	refuse(dir.store, &plain, DDB_ACCESS_DENIED, "has no master.key, and no other key file was named");
+	refuse(dir.store, &plain, DDB_ACCESS_DENIED, "name the file of its master key");
 
 	memcpy(text, right, sizeof right);
 	text[0] = '1';
@@ -181,7 +181,7 @@ static void test_keys(void **state)
 	store_close(storedir_open(dir.other));
 	snprintf(path, sizeof path, "%s/master.key", dir.other);
 	unlink(path);
-	refuse(dir.other, &plain, DDB_ACCESS_DENIED, "has no master.key, and no other key file was named");
+	refuse(dir.other, &plain, DDB_ACCESS_DENIED, "name the file of its master key");
 	assert_false(storedir_has(dir.other, "master.key"));
 }
 
