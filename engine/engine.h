@@ -529,6 +529,7 @@ enum ddb_stream_event { DDB_EVENT_INSERT, DDB_EVENT_MODIFY, DDB_EVENT_REMOVE };
 /* A stream has one shard; it is closed when the stream is turned off. */
 struct ddb_stream {
 	const char *table;                /* the name that the table has, or had when it was deleted */
+	uint32_t table_id;                /* as in struct ddb_table: an older table may have had the name */
 	char label[DDB_STREAM_LABEL_MAX]; /* YYYY-MM-DDThh:mm:ss.fff */
 	char shard[DDB_SHARD_ID_MAX + 1];
 	enum ddb_stream_view view;

@@ -16,7 +16,7 @@ void map_records_init(struct map_records *records, struct map_file *file, const 
 	uint64_t after, bool whole)
 {
 	*records = (struct map_records){
-		.file = file, .created_ns = place->table->created_ns, .after = after, .whole = whole};
+		.file = file, .table_id = place->table->id, .after = after, .whole = whole};
 	map_window_init(&records->window);
 }
 
@@ -38,15 +38,9 @@ void map_records_table(const struct map_file *file, char ret[DDB_TABLE_NAME_MAX 
 
 /* ---- Which stream ---- */
 
-/* Streams know to the millisecond, as their labels do, since when they are. */
-static bool is_own(const struct ddb_stream *stream, int64_t created_ns)
-{
-	return stream->since_ns >= created_ns / 1000000 * 1000000;
-}
-
 /* The table's next stream behind the one that `label` names (empty: its first). */
 static enum ddb_code next_stream(struct map *map, struct ddb_arena *arena, const char *table,
-	int64_t created_ns, const char *label, struct ddb_stream *ret, bool *ret_found, struct ddb_error *err)
+	uint32_t table_id, const char *label, struct ddb_stream *ret, bool *ret_found, struct ddb_error *err)
 {
 	struct ddb_stream before = {.table = table};
 	struct ddb_list_streams request = {.table = table, .limit = 1, .after = *label ? &before : NULL};
@@ -63,7 +57,7 @@ static enum ddb_code next_stream(struct map *map, struct ddb_arena *arena, const
 		*ret = page.streams[0];
 		memcpy(before.label, ret->label, sizeof(before.label));
 		request.after = &before;
-	} while (!is_own(ret, created_ns));
+	} while (ret->table_id != table_id);
 	return DDB_OK;
 }
 
@@ -72,7 +66,7 @@ int map_records_exist(struct map *map, struct ddb_arena *arena, const struct ddb
 {
 	struct ddb_stream stream;
 
-	return map_errno(next_stream(map, arena, table->name, table->created_ns, "", &stream, ret, err));
+	return map_errno(next_stream(map, arena, table->name, table->id, "", &stream, ret, err));
 }
 
 int map_records_latest(const struct map_records *records, char ret_label[DDB_STREAM_LABEL_MAX],
@@ -97,22 +91,32 @@ int map_records_latest(const struct map_records *records, char ret_label[DDB_STR
 	return 0;
 }
 
-/* A stream that ended before the record that is wanted has nothing. */
+static int missing(struct ddb_error *err)
+{
+	return map_errno(
+		ddb_fail(err, DDB_TRIMMED_DATA, "The stream that had the next records is no longer kept"));
+}
+
+/* A stream that ended before the record that is wanted has nothing. What comes first must reach back to the
+ * place: the stream that the place was in may be forgotten, and with it what came behind. */
 static int go_on(struct map_records *records, struct ddb_error *err)
 {
 	DDB_ARENA_AUTO struct ddb_arena arena = {0};
 	char table[DDB_TABLE_NAME_MAX + 1], label[DDB_STREAM_LABEL_MAX];
 	struct ddb_stream stream;
-	bool found;
+	bool found, first = !records->label[0] && records->whole && records->after;
 
 	ddb_arena_init(&arena, STREAM_MEMORY);
 	map_records_table(records->file, table);
 	memcpy(label, records->label, sizeof(label));
 	do {
 		enum ddb_code code = next_stream(
-			records->file->map, &arena, table, records->created_ns, label, &stream, &found, err);
+			records->file->map, &arena, table, records->table_id, label, &stream, &found, err);
 		if (code)
 			return map_errno(code);
+		if (first && (!found || stream.first > records->after + 1))
+			return missing(err);
+		first = false;
 		if (found)
 			memcpy(label, stream.label, sizeof(label));
 		ddb_arena_reset(&arena);
@@ -162,8 +166,10 @@ int map_records_fetch(struct map_records *records, uint32_t max_bytes, bool *ret
 	enum ddb_code code = engine->ops->read_stream(engine, &arena, &request, &page, err);
 	if (code && code != DDB_RESOURCE_NOT_FOUND)
 		return map_errno(code);
+	if (code && records->whole)
+		return missing(err);
 	if (code)
-		page.closed = true; /* so long ago that it is forgotten */
+		page.closed = true; /* it ended so long ago that it is forgotten */
 	map_window_forget(&records->window);
 	int number = render(records, &page, err);
 	if (number)

@@ -13,7 +13,7 @@
 struct map_records {
 	struct map_file *file;
 	struct map_window window;         /* the lines at hand */
-	int64_t created_ns;               /* of the table: of the same name's older streams none is its own */
+	uint32_t table_id;                /* an older table of the same name had streams of its own */
 	char label[DDB_STREAM_LABEL_MAX]; /* of the stream that is read; empty: the first one comes next */
 	uint64_t after;                   /* what comes next has a higher number */
 	bool whole;                       /* and nothing is missing in between, or it is ENODATA */

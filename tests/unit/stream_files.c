@@ -211,8 +211,64 @@ static void test_over(void **state)
 	late_s = DAY + 60;
 	assert_int_equal(map_stat(fixture->map, &me, "Table/.stream", &attr), ENOENT);
 	assert_int_equal(map_stat(fixture->map, &me, "Table/.stream/records.jsonl", &attr), ENOENT);
-	assert_records(file, &offset, 0, 0);
+	assert_records(file, &offset, 0, ENODATA);
 	release(file);
+}
+
+/* What comes behind a record is of the next stream, unless the one that had it is forgotten. */
+static void test_forgotten(void **state)
+{
+	struct fixture *fixture = *state;
+	char line[1000], after[100], at[100];
+	uint64_t offset = 0;
+	size_t length;
+	listen(fixture);
+	define(fixture, "Table", "KEYS_ONLY");
+	put(fixture, "Table", "{\"h\":\"a\"}");
+	put(fixture, "Table", "{\"h\":\"b\"}");
+	struct map_file *file = open_file(fixture, "Table/.stream/records.jsonl", 0);
+	assert_int_equal(map_file_read(file, 0, line, sizeof line, &length), 0);
+	release(file);
+	position(at, "at", line);
+	position(after, "after", line);
+	define(fixture, "Table", "");
+	late_s = DAY - 60;
+	define(fixture, "Table", "KEYS_ONLY");
+	put(fixture, "Table", "{\"h\":\"c\"}");
+	file = open_file(fixture, after, 0);
+	assert_records(file, &offset, 2, 0);
+	release(file);
+	late_s = DAY + 60;
+	assert_null(open_file(fixture, at, ENODATA));
+	assert_null(open_file(fixture, after, ENODATA));
+	file = open_file(fixture, "Table/.stream/records.jsonl", 0);
+	offset = 0;
+	assert_records(file, &offset, 1, 0);
+	release(file);
+	release(open_file(fixture, "Table/.stream/after=000000000000000000000.jsonl", 0));
+}
+
+/* Whose records they are does not depend on what time it was. */
+static void test_clock_back(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t offset = 0;
+	listen(fixture);
+	late_s = DAY / 2;
+	define(fixture, "Table", "KEYS_ONLY");
+	put(fixture, "Table", "{\"h\":\"another table's\"}");
+	OP(fixture, delete_table, "Table", false);
+	late_s = 0;
+	define(fixture, "Table", "KEYS_ONLY");
+	put(fixture, "Table", "{\"h\":\"a\"}");
+	struct map_file *file = open_file(fixture, "Table/.stream/records.jsonl", 0);
+	assert_records(file, &offset, 1, 0);
+	release(file);
+	late_s = DAY / 2;
+	define(fixture, "Other", "");
+	late_s = 0;
+	define(fixture, "Other", "KEYS_ONLY");
+	release(open_file(fixture, "Other/.stream/follow.jsonl", 0));
 }
 
 int main(void)
@@ -222,6 +278,8 @@ int main(void)
 		TEST(test_without_news),
 		TEST(test_trimmed),
 		TEST(test_over),
+		TEST(test_forgotten),
+		TEST(test_clock_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@ static enum ddb_code show_stream(struct ddb_arena *arena, const struct local_str
 	struct ddb_stream *ret, struct ddb_error *err)
 {
 	struct ddb_stream stream = {.table = ddb_arena_copy(arena, note->table, strlen(note->table)),
+		.table_id = note->table_id,
 		.view = note->view,
 		.since_ns = note->since_ns,
 		.until_ns = note->until_ns,
