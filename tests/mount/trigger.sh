@@ -77,6 +77,7 @@ stopped "home"
 fresh
 put Tab 100 149
 trigger --from-now Tab -- true
+poll "to here" test -s "$work/checkpoint"
 stopped "to here"
 trigger -n 7 Tab -- "${take[@]}"
 put Tab 200 229

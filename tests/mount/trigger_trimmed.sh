@@ -1,4 +1,4 @@
-# A trigger that comes too late: what it missed is told, or its end.
+# A trigger that comes too late: what it missed is told, or its end; and one that is late, and misses nothing.
 . "$TESTS/lib.sh" || exit 1
 . "$TESTS/lib_trigger.sh"
 
@@ -49,4 +49,43 @@ put Tab 12 12
 poll "it is back" has 8
 stopped "it is back"
 same "each once" "1 2 3 4 5 10 11 12" "$(numbers | xargs)"
+# One that is behind for a day, and then no longer: what it has read from one file may be gone from the other. Its records are
+# long, so that it reads no further than it must.
+big() { # FROM TO
+  local n
+  for ((n = $1; n <= $2; n++)); do
+    python3 -c 'import sys; print("{\"id\":\"k%s\",\"n\":%s,\"t\":\"%s\"}" % (sys.argv[1], sys.argv[1], "\\u0001" * 390000))' $n
+  done >>"$mnt/Slow/.items.jsonl"
+}
+# takes an event for each ticket
+cat >"$work/bin/slow" <<'END'
+#!/bin/bash
+until [ -e "$1/open" ] || rm "$1/ticket" 2>/dev/null; do sleep 0.02; done
+shift
+exec "$@"
+END
+chmod +x "$work/bin/slow"
+follows() { ls -l "/proc/$trigger/fd" | grep -q follow.jsonl; }
+fresh
+stream_on Slow NEW_IMAGE
+big 1 30
+trigger --strict Slow -- "$work/bin/slow" "$work" "${take[@]}"
+poll "it has begun" test -e "$work/checkpoint"
+poll "it follows" follows
+put Slow 101 101
+later 70
+big 31 62
+for ((i = 0; i < 16; i++)); do
+  touch "$work/ticket"
+  poll "event $i" test ! -e "$work/ticket"
+done
+poll "it has come to the next hours" has 33
+later 86
+touch "$work/open"
+poll "it gets all" has 63
+put Slow 102 102
+poll "and follows" has 64
+stopped "it was slow"
+same "nothing twice" "" "$(numbers | sort | uniq -d)"
+same "nothing was lost" "" "$(cat "$work/said")"
 finish

@@ -199,7 +199,9 @@ static bool read_piece(struct trigger *trigger)
 		end_file(trigger);
 		return false;
 	case TRIGGER_READ_TRIMMED:
-		lose(trigger);
+		/* Perhaps only what both files show: opened anew behind the last one it is told for good. */
+		trigger_reader_close(&trigger->reader);
+		trigger->open_at = trigger->now;
 		return false;
 	case TRIGGER_READ_FAILED:
 		go_away(trigger);
@@ -237,28 +239,43 @@ int64_t trigger_intake_due(const struct trigger *trigger)
 
 /* ---- The beginning ---- */
 
+/* The last of the lines at hand; *ret stays when there is none. */
+static bool skip_lines(struct trigger *trigger, struct trigger_position *ret)
+{
+	const struct trigger_event_rules rules = {trigger->table.stream, trigger->table.hash, NULL, 0};
+	const char *line, *last = NULL;
+	size_t length, last_length = 0;
+	struct trigger_event event;
+	struct ddb_error error;
+
+	while ((line = trigger_reader_line(&trigger->reader, &length))) {
+		last = line;
+		last_length = length;
+	}
+	if (!last)
+		return true;
+	ddb_buffer_clear(&trigger->text);
+	if (trigger_event_read(&rules, last, last_length, &event, &trigger->text, &error)) {
+		command_failed("%s: %s", trigger->options->table, error.message);
+		return false;
+	}
+	*ret = event.position;
+	return true;
+}
+
 /* From now on: behind the last record that there is. */
 static bool skip_past(struct trigger *trigger)
 {
-	const struct trigger_event_rules rules = {trigger->table.stream, trigger->table.hash, NULL, 0};
 	struct trigger_position last = {.sequence = {"0"}};
 	struct trigger_reader *reader = &trigger->reader;
 	enum trigger_read read = trigger_reader_open(reader, &last.sequence);
-	struct trigger_event event;
-	struct ddb_error error;
-	const char *line;
-	size_t length;
 
 	while (read == TRIGGER_READ_SOME && trigger_reader_waits(reader) < 0) {
+		if (!trigger_goes_on(trigger))
+			return false;
 		read = trigger_reader_read(reader);
-		while ((line = trigger_reader_line(reader, &length))) {
-			ddb_buffer_clear(&trigger->text);
-			if (trigger_event_read(&rules, line, length, &event, &trigger->text, &error)) {
-				command_failed("%s: %s", trigger->options->table, error.message);
-				return false;
-			}
-			last = event.position;
-		}
+		if (!skip_lines(trigger, &last))
+			return false;
 	}
 	if (read != TRIGGER_READ_SOME)
 		command_failed("%s: %s", reader->directory, strerror(errno));

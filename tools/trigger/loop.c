@@ -58,6 +58,12 @@ static void take_signals(struct trigger *trigger)
 		take_signal(trigger, (int)info.ssi_signo);
 }
 
+bool trigger_goes_on(struct trigger *trigger)
+{
+	take_signals(trigger);
+	return !trigger->stopping;
+}
+
 int trigger_loop_signals(void)
 {
 	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
@@ -168,7 +174,7 @@ static void work(struct trigger *trigger)
 		return;
 	if (trigger_intake_begin(trigger))
 		run(trigger);
-	else
+	else if (!trigger->stopping)
 		trigger->status = EXIT_FAILED;
 }
 

@@ -48,10 +48,12 @@ enum { TRIGGER_SECOND = 1000 };
 
 /* An end by something that waiting does not mend; commands that run may end. */
 void trigger_give_up(struct trigger *trigger);
+/* False: a signal has asked for an end. */
+bool trigger_goes_on(struct trigger *trigger);
 
 /* ---- Reading ---- */
 
-/* False: the table has no stream, or the mount does not answer; it was told. */
+/* False: the table has no stream, or the mount does not answer, and it was told; or it is to stop. */
 bool trigger_intake_begin(struct trigger *trigger);
 void trigger_intake_read(struct trigger *trigger);
 /* What wakes the loop: a descriptor to be polled (or -1), and the time to be there again. */
