@@ -141,10 +141,10 @@ enum ddb_code wire_iterator_read(
 	const char *text, size_t length, int64_t now_s, struct wire_iterator *ret, struct ddb_error *err)
 {
 	struct wire_iterator iterator;
-	if (!decode(text, length, &iterator) || iterator.made_s < 0 ||
-		iterator.made_s > now_s + AHEAD_SECONDS)
+	if (!decode(text, length, &iterator) || iterator.made_s < 0)
 		return ddb_fail(err, DDB_VALIDATION, "Invalid ShardIterator");
-	if (iterator.made_s + WIRE_ITERATOR_SECONDS < now_s)
+	/* One of later was made before the clock was set back. */
+	if (iterator.made_s < now_s - WIRE_ITERATOR_SECONDS || iterator.made_s > now_s + AHEAD_SECONDS)
 		return ddb_fail(err, DDB_EXPIRED_ITERATOR,
 			"The shard iterator has expired and can no longer be used to retrieve stream "
 			"records.");
