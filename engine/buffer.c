@@ -32,6 +32,17 @@ void ddb_buffer_clear(struct ddb_buffer *buffer)
 	buffer->failed = false;
 }
 
+void ddb_buffer_shrink(struct ddb_buffer *buffer)
+{
+	if (buffer->failed || buffer->length == buffer->capacity)
+		return;
+	char *shrunk = realloc(buffer->bytes, buffer->length ? buffer->length : 1);
+	if (!shrunk)
+		return;
+	buffer->bytes = shrunk;
+	buffer->capacity = buffer->length;
+}
+
 /* Without spare capacity even ddb_buffer_add_byte comes to ddb_buffer_add, which then sees the failure. */
 static void fail(struct ddb_buffer *buffer)
 {

@@ -25,6 +25,9 @@ void ddb_buffer_init_counting(struct ddb_buffer *buffer);
 void ddb_buffer_done(struct ddb_buffer *buffer);
 void ddb_buffer_clear(struct ddb_buffer *buffer); /* keeps the memory, forgets contents and failure */
 
+/* Gives back what is not used. Contents stay, elsewhere perhaps. */
+void ddb_buffer_shrink(struct ddb_buffer *buffer);
+
 /* Room for `size` more bytes at bytes + length, or NULL (and failed). Does not change length. */
 char *ddb_buffer_reserve(struct ddb_buffer *buffer, size_t size);
 void ddb_buffer_add(struct ddb_buffer *buffer, const void *bytes, size_t size);

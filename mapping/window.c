@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-enum { TEXT_MAX = 512 << 20 }; /* a page's text: an item may be 400 KB, its line many times that */
+enum {
+	TEXT_MAX = 512 << 20,           /* a page's text: an item may be 400 KB, its line many times that */
+	ROOM_MAX = 4 * MAP_WINDOW_KEPT, /* that stays when a page is forgotten */
+};
 
 void map_window_init(struct map_window *window)
 {
@@ -31,6 +34,8 @@ void map_window_forget(struct map_window *window)
 	memmove(text->bytes, text->bytes + old, MAP_WINDOW_KEPT);
 	text->length = MAP_WINDOW_KEPT;
 	window->start += old;
+	if (text->capacity > ROOM_MAX)
+		ddb_buffer_shrink(text);
 }
 
 uint64_t map_window_end(const struct map_window *window)

@@ -34,6 +34,28 @@ static void test_buffer_grows(void **state)
 	assert_int_equal(buffer.length, 10004);
 }
 
+static void test_buffer_shrinks(void **state)
+{
+	(void)state;
+	DDB_BUFFER_AUTO struct ddb_buffer buffer;
+	ddb_buffer_init(&buffer, 1000);
+	ddb_buffer_shrink(&buffer);
+	ddb_buffer_add(&buffer, "head", 4);
+	assert_non_null(ddb_buffer_reserve(&buffer, 900));
+	ddb_buffer_shrink(&buffer);
+	assert_int_equal(buffer.capacity, 4);
+	assert_memory_equal(buffer.bytes, "head", 4);
+	ddb_buffer_add_byte(&buffer, '!');
+	assert_memory_equal(buffer.bytes, "head!", 5);
+	ddb_buffer_clear(&buffer);
+	ddb_buffer_shrink(&buffer);
+	assert_int_equal(buffer.capacity, 0);
+	assert_non_null(ddb_buffer_reserve(&buffer, 1000));
+	assert_null(ddb_buffer_reserve(&buffer, 1001));
+	ddb_buffer_shrink(&buffer);
+	assert_true(buffer.failed);
+}
+
 static void test_buffer_formats(void **state)
 {
 	(void)state;
@@ -255,6 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_buffer_grows),
+		cmocka_unit_test(test_buffer_shrinks),
 		cmocka_unit_test(test_buffer_formats),
 		cmocka_unit_test(test_buffer_maximum),
 		cmocka_unit_test(test_buffer_counts),

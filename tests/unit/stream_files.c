@@ -3,6 +3,7 @@
 #include "tree_fixture.h"
 
 #include "engine/local/local_private.h"
+#include "mapping/window.h"
 
 enum { DAY = 24 * 3600 };
 
@@ -271,6 +272,26 @@ static void test_clock_back(void **state)
 	release(open_file(fixture, "Other/.stream/follow.jsonl", 0));
 }
 
+/* A long line is not paid for until the file is closed. */
+static void test_window(void **state)
+{
+	(void)state;
+	struct map_window window;
+	char last[3];
+	map_window_init(&window);
+	for (size_t i = 0; i < 6 * MAP_WINDOW_KEPT; i++)
+		ddb_buffer_add_byte(&window.text, 'x');
+	ddb_buffer_add_string(&window.text, "end");
+	uint64_t end = map_window_end(&window);
+	map_window_forget(&window);
+	assert_int_equal(map_window_end(&window), end);
+	assert_int_equal(window.start, end - MAP_WINDOW_KEPT);
+	assert_int_equal(window.text.capacity, MAP_WINDOW_KEPT);
+	assert_int_equal(map_window_copy(&window, end - 3, false, last, sizeof last), 3);
+	assert_memory_equal(last, "end", 3);
+	map_window_done(&window);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +301,7 @@ int main(void)
 		TEST(test_over),
 		TEST(test_forgotten),
 		TEST(test_clock_back),
+		TEST(test_window),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
