@@ -61,7 +61,7 @@ enum ddb_code store_masterkey_read(
 	if (length < 0)
 		return fail_reading(err, path, failure);
 	if (length > FILE_MAX || !key_parse(text, (size_t)length, ret))
-		return ddb_fail(err, DDB_ACCESS_DENIED,
+		return ddb_fail(err, DDB_VALIDATION,
 			"the master key %s is neither %d hexadecimal digits nor %d bytes", path, HEX_DIGITS,
 			STORE_SECRET_BYTES);
 	return DDB_OK;

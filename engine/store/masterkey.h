@@ -10,8 +10,8 @@
 #define STORE_MASTERKEY_NAME "master.key"
 #define STORE_MASTERKEY_NEW STORE_MASTERKEY_NAME ".new"
 
-/* `path` is relative to `directory` (AT_FDCWD for the user's own). Failures are DDB_ACCESS_DENIED and say
- * why. */
+/* `path` is relative to `directory` (AT_FDCWD for the user's own). DDB_ACCESS_DENIED: it cannot be read, or is
+ * not there; DDB_VALIDATION: it is no key; DDB_NO_MEMORY. */
 DDB_MUST_CHECK enum ddb_code store_masterkey_read(
 	int directory, const char *path, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err);
 /* Writes a new random key into a file that was not there, durably, with mode 0600. */

@@ -26,15 +26,16 @@ static bool exists(int directory, const char *name)
 	return !faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Whether there is such a file and it holds the store's key. DDB_NO_MEMORY. */
+/* Whether the file holds the store's key. One that just now cannot be read may be that: it is an error. */
 static enum ddb_code file_fits(
 	int directory, const char *name, const struct store_datakey *key, bool *ret, struct ddb_error *err)
 {
 	STORE_SECRET_AUTO uint8_t *master = store_secret_new(STORE_SECRET_BYTES, NULL);
 	if (!master)
 		return ddb_fail_memory(err);
-	*ret = !store_masterkey_read(directory, name, master, NULL) && store_keys_fit(master, key->sealed);
-	return DDB_OK;
+	enum ddb_code code = store_masterkey_read(directory, name, master, err);
+	*ret = !code && store_keys_fit(master, key->sealed);
+	return code == DDB_VALIDATION ? DDB_OK : code;
 }
 
 /* The text of a key that is of no use any more, unless the file has another name somewhere. */

@@ -108,7 +108,7 @@ static enum ddb_code open_with_a_key(struct ddb_engine **ret, struct ddb_error *
 	struct ddb_local_options options = {.hooks = &map_rendering_hooks};
 	snprintf(keyfile, sizeof keyfile, "%s/key", replay.root);
 	enum ddb_code code = ddb_local_open(replay.store, &options, ret, error);
-	if (code != DDB_ACCESS_DENIED || access(keyfile, F_OK))
+	if (!code || access(keyfile, F_OK))
 		return code;
 	options.keyfile = keyfile;
 	return ddb_local_open(replay.store, &options, ret, error);

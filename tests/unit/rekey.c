@@ -201,7 +201,7 @@ static void test_refusals(void **state)
 	assert_refused(f, f->old, f->dir.root, false, DDB_ACCESS_DENIED, "cannot be read");
 	storedir_write(f->dir.root, "short", NEW, 20);
 	snprintf(absent, sizeof absent, "%s/short", f->dir.root);
-	assert_refused(f, f->old, absent, false, DDB_ACCESS_DENIED, "neither 64 hexadecimal digits");
+	assert_refused(f, f->old, absent, false, DDB_VALIDATION, "neither 64 hexadecimal digits");
 
 	storedir_write(f->dir.store, STORE_MASTERKEY_NAME, NEW, TEXT);
 	assert_refused(f, f->old, NULL, false, DDB_VALIDATION, "must be taken away first");
@@ -292,6 +292,22 @@ static void test_unused_key(void **state)
 	storedir_write(f->dir.store, STORE_MASTERKEY_NEW, NEW, 7);
 	assert_changed(f, NULL, NULL, false);
 	assert_opens(f, NULL);
+}
+
+/* What cannot be read may be the only one. */
+static void test_unreadable_key(void **state)
+{
+	struct fixture *f = *state;
+	char path[200], target[100];
+	make(f, f->old);
+	snprintf(path, sizeof path, "%s/%s", f->dir.store, STORE_MASTERKEY_NEW);
+	assert_int_equal(symlink(STORE_MASTERKEY_NEW, path), 0); /* ELOOP, whoever reads */
+	assert_opens(f, f->old);
+	assert_true(readlink(path, target, sizeof target) > 0);
+	assert_int_equal(change(f, f->old, f->new, false), DDB_ACCESS_DENIED);
+	assert_int_equal(unlink(path), 0);
+	assert_opens(f, f->old);
+	assert_changed(f, f->old, f->new, false);
 }
 
 /* Between the commit and the new name of the key. */
@@ -407,6 +423,7 @@ int main(void)
 		TEST(test_foreign_own),
 		TEST(test_nothing_remains),
 		TEST(test_unused_key),
+		TEST(test_unreadable_key),
 		TEST(test_unnamed_key),
 		TEST(test_unremoved_key),
 		TEST(test_unwiped),

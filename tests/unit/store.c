@@ -172,7 +172,7 @@ static void test_keys(void **state)
 	storedir_write(dir.root, "key", text, sizeof right - 1);
 	refuse(dir.store, &with_key, DDB_ACCESS_DENIED, "the master key is not that of store %s");
 	storedir_write(dir.root, "key", text, 10);
-	refuse(dir.store, &with_key, DDB_ACCESS_DENIED, "neither 64 hexadecimal digits nor 32 bytes");
+	refuse(dir.store, &with_key, DDB_VALIDATION, "neither 64 hexadecimal digits nor 32 bytes");
 	storedir_write(dir.root, "key", right, sizeof right - 1);
 	assert_int_equal(store_open(dir.store, &with_key, &store, NULL), DDB_OK);
 	assert_string_equal(storedir_get(store, "a"), "h|b");
