@@ -102,7 +102,7 @@ static void fail(struct fs *fs, struct fs_waiting *waiting, int error)
 	waiting_free(fs, waiting);
 }
 
-/* With the lock held, as the next four. */
+/* With the lock held, as the next three. */
 static void leave(struct fs_parked *parked, struct fs_waiting *waiting)
 {
 	ring_remove(waiting);

@@ -47,7 +47,7 @@ struct search {
 	struct stale_stream found[FOUND_MAX];
 };
 
-/* The oldest record, by its cursor; *ret_length 0: there is none. */
+/* The oldest record. */
 static enum ddb_code first_record(struct store_cursor *cursor, struct ddb_arena *arena, uint32_t space,
 	uint64_t *ret_number, struct local_stream_head *ret, bool *ret_found, struct ddb_error *err)
 {

@@ -123,8 +123,18 @@ enum ddb_code local_list_streams(struct ddb_engine *base, struct ddb_arena *aren
 
 /* ---- Finding one ---- */
 
+static bool is_wanted(
+	const struct local_stream_note *note, const struct ddb_read_stream *request, int64_t now)
+{
+	char label[DDB_STREAM_LABEL_MAX];
+	ddb_stream_label(note->since_ns, label);
+	if (strcmp(note->table, request->table) != 0 || local_stream_over(note, now))
+		return false;
+	return request->label ? !strcmp(label, request->label) : note->until_ns == 0;
+}
+
 struct finding {
-	const char *table, *label;
+	const struct ddb_read_stream *request;
 	int64_t now;
 	uint32_t space; /* 0: none */
 	bool on;
@@ -134,26 +144,12 @@ struct finding {
 static enum ddb_code find_note(const struct local_stream_note *note, void *context, struct ddb_error *err)
 {
 	struct finding *finding = context;
-	char label[DDB_STREAM_LABEL_MAX];
 	(void)err;
-	if (finding->on || strcmp(note->table, finding->table) != 0 || local_stream_over(note, finding->now))
-		return DDB_OK;
-	ddb_stream_label(note->since_ns, label);
-	if (finding->label ? strcmp(label, finding->label) != 0 : note->until_ns != 0)
+	if (finding->on || !is_wanted(note, finding->request, finding->now))
 		return DDB_OK;
 	finding->space = note->space;
 	finding->on = note->until_ns == 0;
 	return DDB_OK;
-}
-
-static bool is_wanted(
-	const struct local_stream_note *note, const struct ddb_read_stream *request, int64_t now)
-{
-	char label[DDB_STREAM_LABEL_MAX];
-	ddb_stream_label(note->since_ns, label);
-	if (strcmp(note->table, request->table) != 0 || local_stream_over(note, now))
-		return false;
-	return request->label ? !strcmp(label, request->label) : note->until_ns == 0;
 }
 
 static enum ddb_code no_stream(struct ddb_error *err)
@@ -191,7 +187,7 @@ static enum ddb_code find_stream(struct reading *reading, struct ddb_error *err)
 		if (code || (found && is_wanted(&reading->note, request, reading->now)))
 			return code;
 	}
-	struct finding finding = {.table = request->table, .label = request->label, .now = reading->now};
+	struct finding finding = {.request = request, .now = reading->now};
 	enum ddb_code code = local_stream_notes(reading->view, find_note, &finding, err);
 	if (code)
 		return code;
