@@ -12,10 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	HEX_DIGITS = 2 * STORE_SECRET_BYTES,
-	FILE_MAX = 1024, /* digits and a generous margin of white space */
-};
+enum { HEX_DIGITS = 2 * STORE_SECRET_BYTES };
 
 static bool is_space(uint8_t byte)
 {
@@ -49,18 +46,18 @@ static enum ddb_code fail_reading(struct ddb_error *err, const char *path, int r
 enum ddb_code store_masterkey_read(
 	int directory, const char *path, uint8_t ret[STORE_SECRET_BYTES], struct ddb_error *err)
 {
-	STORE_SECRET_AUTO uint8_t *text = store_secret_new(FILE_MAX + 1, NULL);
+	STORE_SECRET_AUTO uint8_t *text = store_secret_new(STORE_MASTERKEY_MAX + 1, NULL);
 	if (!text)
 		return ddb_fail_memory(err);
 	int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return fail_reading(err, path, errno);
-	ssize_t length = store_file_read(fd, text, FILE_MAX + 1);
+	ssize_t length = store_file_read(fd, text, STORE_MASTERKEY_MAX + 1);
 	int failure = errno;
 	close(fd);
 	if (length < 0)
 		return fail_reading(err, path, failure);
-	if (length > FILE_MAX || !key_parse(text, (size_t)length, ret))
+	if (length > STORE_MASTERKEY_MAX || !key_parse(text, (size_t)length, ret))
 		return ddb_fail(err, DDB_VALIDATION,
 			"the master key %s is neither %d hexadecimal digits nor %d bytes", path, HEX_DIGITS,
 			STORE_SECRET_BYTES);

@@ -10,6 +10,8 @@
 #define STORE_MASTERKEY_NAME "master.key"
 #define STORE_MASTERKEY_NEW STORE_MASTERKEY_NAME ".new"
 
+enum { STORE_MASTERKEY_MAX = 1024 }; /* bytes of the file: digits and a generous margin of white space */
+
 /* `path` is relative to `directory` (AT_FDCWD for the user's own). DDB_ACCESS_DENIED: it cannot be read, or is
  * not there; DDB_VALIDATION: it is no key; DDB_NO_MEMORY. */
 DDB_MUST_CHECK enum ddb_code store_masterkey_read(

@@ -41,11 +41,12 @@ static enum ddb_code file_fits(
 /* The text of a key that is of no use any more, unless the file has another name somewhere. */
 static void wipe_file(int file)
 {
-	static const uint8_t zeros[2 * STORE_SECRET_BYTES + 1];
+	static const uint8_t zeros[STORE_MASTERKEY_MAX];
 	struct stat status;
 	if (fstat(file, &status) || status.st_nlink || !S_ISREG(status.st_mode))
 		return;
-	if (!store_file_write_at(file, zeros, sizeof zeros, 0) && fsync(file))
+	size_t size = status.st_size < STORE_MASTERKEY_MAX ? (size_t)status.st_size : STORE_MASTERKEY_MAX;
+	if (!store_file_write_at(file, zeros, size, 0) && fsync(file))
 		return; /* it is gone as a file in any case */
 }
 

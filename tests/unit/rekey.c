@@ -276,6 +276,25 @@ static void test_nothing_remains(void **state)
 	assert_opens(f, NULL);
 }
 
+/* Nor what the file of the old key had, wherever in it the key was. */
+static void test_wiped_file(void **state)
+{
+	struct fixture *f = *state;
+	char text[300], path[200];
+	make(f, NULL);
+	memset(text, ' ', sizeof text);
+	assert_int_equal(storedir_read(f->dir.store, STORE_MASTERKEY_NAME, text + 200, TEXT + 1), TEXT);
+	storedir_write(f->dir.store, STORE_MASTERKEY_NAME, text, 200 + TEXT);
+	snprintf(path, sizeof path, "%s/%s", f->dir.store, STORE_MASTERKEY_NAME);
+	int file = open(path, O_RDONLY);
+	assert_true(file >= 0);
+	assert_changed(f, NULL, NULL, false);
+	assert_int_equal(pread(file, text, sizeof text, 0), 200 + TEXT);
+	for (size_t i = 0; i < 200 + TEXT; i++)
+		assert_int_equal(text[i], 0);
+	close(file);
+}
+
 /* ---- What was cut short ---- */
 
 /* Before the commit. */
@@ -422,6 +441,7 @@ int main(void)
 		TEST(test_refusals),
 		TEST(test_foreign_own),
 		TEST(test_nothing_remains),
+		TEST(test_wiped_file),
 		TEST(test_unused_key),
 		TEST(test_unreadable_key),
 		TEST(test_unnamed_key),
