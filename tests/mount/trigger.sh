@@ -367,4 +367,9 @@ echo '{}' >"$work/checkpoint"
 refuses "no checkpoint" "$work/checkpoint: this is no checkpoint" "$mnt" Tab -- true
 same "it stays" '{}' "$(cat "$work/checkpoint")"
 refuses "no place for one" "No such file or directory" --checkpoint "$work/no/checkpoint" "$mnt" Tab -- true
+if mount -t tmpfs -o size=4k tmpfs "$work/disk" 2>"$work/log"; then
+  head -c 4096 /dev/zero >"$work/disk/filling"
+  refuses "no room for one" "$work/disk/checkpoint.lock: No space left on device" --checkpoint "$work/disk/checkpoint" "$mnt" Tab -- true
+  umount "$work/disk"
+fi
 finish

@@ -86,22 +86,26 @@ static int open_parent(const char *path)
 	return directory;
 }
 
+/* Who has the lock, for the others' message. */
+static bool write_owner(int lock)
+{
+	char owner[32];
+	int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
+
+	errno = ENOSPC; /* a short write says nothing itself */
+	return !ftruncate(lock, 0) && pwrite(lock, owner, (size_t)length, 0) == length;
+}
+
 static bool take_lock(struct trigger_checkpoint *checkpoint)
 {
 	char owner[32] = "";
+	bool taken;
 
 	checkpoint->lock = open(checkpoint->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (checkpoint->lock < 0) {
-		command_failed("%s: %s", checkpoint->lock_path, strerror(errno));
-		return false;
-	}
-	if (lock_byte(checkpoint->lock, F_WRLCK, OF_TRIGGER)) {
-		/* Who has it, for the others' message. */
-		int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-		return !ftruncate(checkpoint->lock, 0) &&
-		       pwrite(checkpoint->lock, owner, (size_t)length, 0) == length;
-	}
-	if (errno != EAGAIN && errno != EACCES) {
+	taken = checkpoint->lock >= 0 && lock_byte(checkpoint->lock, F_WRLCK, OF_TRIGGER);
+	if (taken && write_owner(checkpoint->lock))
+		return true;
+	if (taken || checkpoint->lock < 0 || (errno != EAGAIN && errno != EACCES)) {
 		command_failed("%s: %s", checkpoint->lock_path, strerror(errno));
 		return false;
 	}
@@ -113,18 +117,23 @@ static bool take_lock(struct trigger_checkpoint *checkpoint)
 	return false;
 }
 
+static char *beside(const char *path, const char *suffix)
+{
+	char *result;
+
+	return asprintf(&result, "%s%s", path, suffix) < 0 ? NULL : result;
+}
+
 static bool find_files(
 	struct trigger_checkpoint *checkpoint, const char *path, const char *mountpoint, const char *table)
 {
 	checkpoint->path = path ? strdup(path) : default_path(mountpoint, table);
 	if (!checkpoint->path)
 		return false;
-	if (asprintf(&checkpoint->lock_path, "%s.lock", checkpoint->path) < 0) {
-		checkpoint->lock_path = NULL;
-		return false;
-	}
-	if (asprintf(&checkpoint->new_path, "%s.new", checkpoint->path) < 0) {
-		checkpoint->new_path = NULL;
+	checkpoint->lock_path = beside(checkpoint->path, ".lock");
+	checkpoint->new_path = beside(checkpoint->path, ".new");
+	if (!checkpoint->lock_path || !checkpoint->new_path) {
+		command_failed("no memory");
 		return false;
 	}
 	checkpoint->directory = open_parent(checkpoint->path);
