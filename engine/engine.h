@@ -677,7 +677,7 @@ struct ddb_engine_ops {
 
 	enum ddb_code (*list_partitions)(struct ddb_engine *, struct ddb_arena *,
 		const struct ddb_list_partitions *, struct ddb_partitions *, struct ddb_error *);
-	/* One partition by key; DDB_RESOURCE_NOT_FOUND when it has no items. */
+	/* One partition by key; DDB_RESOURCE_NOT_FOUND when it has no items (which a transaction remembers). */
 	enum ddb_code (*get_partition)(struct ddb_engine *, const char *table, const char *index,
 		const struct ddb_value *key, struct ddb_partition *ret, struct ddb_error *);
 	enum ddb_code (*find_alias)(struct ddb_engine *, struct ddb_arena *, const struct ddb_find_alias *,

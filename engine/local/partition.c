@@ -474,6 +474,17 @@ enum ddb_code local_partition_key(struct local_engine *engine, const struct loca
 	return DDB_OK;
 }
 
+/* Who finds one is on the way to what is in it; who finds none has seen that nothing is. */
+static enum ddb_code read_absence(struct local_engine *engine, const struct ground *ground,
+	const uint8_t prefix[LOCAL_PREFIX_BYTES], struct ddb_error *err)
+{
+	uint8_t behind[LOCAL_PREFIX_BYTES + 1];
+	size_t length = key_after(prefix, LOCAL_PREFIX_BYTES, behind);
+	enum ddb_code code =
+		local_read_headers(engine, ground->table, prefix, LOCAL_PREFIX_BYTES, behind, length, err);
+	return code ? code : DDB_RESOURCE_NOT_FOUND;
+}
+
 static enum ddb_code lookup_attempt(
 	struct local_engine *engine, struct local_table *table, void *context, struct ddb_error *err)
 {
@@ -493,7 +504,7 @@ static enum ddb_code lookup_attempt(
 		return code;
 	code = lookup_in(view, &ground, prefix, lookup, err);
 	store_view_end(view);
-	return code;
+	return code == DDB_RESOURCE_NOT_FOUND ? read_absence(engine, &ground, prefix, err) : code;
 }
 
 enum ddb_code local_get_partition(struct ddb_engine *engine, const char *table, const char *index,

@@ -120,6 +120,33 @@ set_balance alice 1 .txn/two
 commits one
 cancelled two TransactionConflict Accounts/yves.json
 reset
+# A directory looked up and absent: there was nothing in it
+both
+refused "an absent partition" ls "$txn/one/Entries/nobody"
+refused "an absent partition" ls "$txn/two/Entries/somebody"
+set_balance bob 1 .txn/one
+set_balance alice 1 .txn/two
+mkdir "$mnt/Entries/nobody"
+echo '{}' >"$mnt/Entries/nobody/1.json"
+cancelled one TransactionConflict
+commits two
+rm -r "$mnt/Entries/nobody"
+reset
+# Of an index, too
+jq '.AttributeDefinitions += [{"AttributeName": "kind", "AttributeType": "S"}] | .GlobalSecondaryIndexes = [{"IndexName": "by_kind",
+  "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}]' \
+  "$mnt/Accounts/.table.json" >"$work/definition" && cat "$work/definition" >"$mnt/Accounts/.table.json" || fail "an index"
+poll "the index" test -d "$mnt/Accounts/.index/by_kind/.query"
+both
+refused "an absent key" ls "$txn/one/Accounts/.index/by_kind/gold"
+refused "an absent key" ls "$txn/two/Accounts/.index/by_kind/lead"
+set_balance bob 1 .txn/one
+set_balance alice 1 .txn/two
+echo '{"kind":"gold"}' >"$mnt/Accounts/rich.json"
+cancelled one TransactionConflict
+commits two
+rm "$mnt/Accounts/rich.json"
+reset
 # Created at the same time in two transactions
 both
 echo '{"balance":1}' >"$txn/one/Accounts/twin.json"
