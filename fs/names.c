@@ -60,22 +60,6 @@ void fs_forget(struct fs *fs, fuse_ino_t ino, uint64_t lookups)
 	pthread_mutex_unlock(&fs->nodes.lock);
 }
 
-static void reply_absent(fuse_req_t req, fuse_ino_t parent, const char *name, uint64_t changes)
-{
-	const struct fuse_entry_param absent = {.entry_timeout = FS_ABSENCE_TIMEOUT};
-	struct fs *fs = fs_of(req);
-	bool remembered;
-
-	pthread_mutex_lock(&fs->nodes.lock);
-	remembered = changes == fs->nodes.changes && fs_node_told(fs_node_of(fs, parent)) &&
-		     fs_absence_begins(&fs->absences, fs_node_of(fs, parent), name);
-	pthread_mutex_unlock(&fs->nodes.lock);
-	if (remembered)
-		fuse_reply_entry(req, &absent);
-	else
-		fuse_reply_err(req, ENOENT);
-}
-
 /*
  * Who wants to read and was sent back gets a node of his own, also when nobody writes just now: somebody may
  * before he opens it. The name does not lead there, and the kernel asks again before it uses it a second
@@ -92,7 +76,10 @@ static struct fs_node *step_aside(struct fs *fs, struct fs_node *node, struct fs
 	return aside ? aside : node;
 }
 
-/* Answers with the name, or with its absence; else an error that is the caller's to answer. */
+/*
+ * Answers with the name; else an error is the caller's to answer. An absence is an error, which the kernel
+ * does not remember: it could not be told soon enough of a name that comes to exist by another path.
+ */
 static int tell_name(fuse_req_t req, fuse_ino_t parent, const char *name, const char *path)
 {
 	struct fs *fs = fs_of(req);
@@ -104,10 +91,6 @@ static int tell_name(fuse_req_t req, fuse_ino_t parent, const char *name, const 
 	int error = map_stat(fs->map, &caller, path, &attr);
 
 	error = fs_lookup(req, fs_node_of(fs, parent), name, changes, error, &attr, &node);
-	if (error == ENOENT) {
-		reply_absent(req, parent, name, changes);
-		return 0;
-	}
 	if (error)
 		return error;
 	node = step_aside(fs, node, fs_node_of(fs, parent), name, &attr, caller.pid);
@@ -150,45 +133,22 @@ void fs_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f
 	fuse_reply_none(req);
 }
 
-/*
- * The kernel is about to make the name exist itself. It must not be told to drop a directory's entry: that
- * would take it from those who are in it by then.
- */
-static bool end_absence(struct fs *fs, fuse_ino_t parent, const char *name)
-{
-	pthread_mutex_lock(&fs->nodes.lock);
-	bool absent = fs_absence_ends(&fs->absences, fs_node_of(fs, parent), name);
-	pthread_mutex_unlock(&fs->nodes.lock);
-	return absent;
-}
-
-static void begin_absence(struct fs *fs, fuse_ino_t parent, const char *name)
-{
-	pthread_mutex_lock(&fs->nodes.lock);
-	(void)fs_absence_begins(&fs->absences, fs_node_of(fs, parent), name);
-	pthread_mutex_unlock(&fs->nodes.lock);
-}
-
 void fs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
 	char path[MAP_PATH_MAX];
-	bool absent;
 	int error;
 
 	(void)mode;
 	if (!fs_path(req, parent, name, path))
 		return;
-	absent = end_absence(fs, parent, name);
 	error = map_mkdir(fs->map, &caller, path);
 	if (!error) {
 		error = tell_name(req, parent, name, path);
 		if (error) /* nobody is to find what he was told is not there */
 			(void)map_rmdir(fs->map, &caller, path);
 	}
-	if (error && absent)
-		begin_absence(fs, parent, name);
 	if (error)
 		fuse_reply_err(req, error);
 }
@@ -322,7 +282,6 @@ static void move_names(fuse_req_t req, fuse_ino_t parent, const char *name, fuse
 	struct map_caller caller = fs_caller(req);
 	char from[MAP_PATH_MAX], to[MAP_PATH_MAX];
 	struct fs_node *source, *target;
-	bool absent;
 	int error = 0;
 
 	if (!fs_path(req, parent, name, from) || !fs_path(req, new_parent, new_name, to))
@@ -330,10 +289,6 @@ static void move_names(fuse_req_t req, fuse_ino_t parent, const char *name, fuse
 	pthread_mutex_lock(&fs->nodes.lock);
 	source = hold(fs, parent, name);
 	target = hold(fs, new_parent, new_name);
-	/* The kernel knows itself that the name exists now. It must not be told to drop a directory's entry:
-	 * that would take it from those who work in it. */
-	absent = source && source->directory &&
-		 fs_absence_ends(&fs->absences, fs_node_of(fs, new_parent), new_name);
 	pthread_mutex_unlock(&fs->nodes.lock);
 
 	if (source)
@@ -353,8 +308,6 @@ static void move_names(fuse_req_t req, fuse_ino_t parent, const char *name, fuse
 		move_node(fs, source, fs_node_of(fs, new_parent), new_name);
 	if (!error && target && target != source && flags & RENAME_EXCHANGE)
 		move_node(fs, target, fs_node_of(fs, parent), name);
-	if (error && absent)
-		(void)fs_absence_begins(&fs->absences, fs_node_of(fs, new_parent), new_name);
 	let_go(fs, source);
 	let_go(fs, target);
 	pthread_mutex_unlock(&fs->nodes.lock);
@@ -390,7 +343,6 @@ void fs_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 	struct fs *fs = fs_of(req);
 	struct map_caller caller = fs_caller(req);
 	char path[MAP_PATH_MAX];
-	bool absent;
 	int error;
 
 	(void)device;
@@ -400,12 +352,9 @@ void fs_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 	}
 	if (!fs_path(req, parent, name, path))
 		return;
-	absent = end_absence(fs, parent, name);
 	error = map_make(fs->map, &caller, path);
 	if (!error)
 		error = tell_name(req, parent, name, path);
-	else if (absent)
-		begin_absence(fs, parent, name);
 	if (error)
 		fuse_reply_err(req, error);
 }

@@ -182,26 +182,6 @@ static void changed_below(struct fs *fs, const struct fs_node *above, const stru
 		}
 }
 
-/* A name that has no node came to exist, and with it perhaps a directory on the way. */
-static void appeared(struct fs *fs, const char *path)
-{
-	struct fs_node *node = fs->nodes.root, *next;
-	char name[MAP_PATH_MAX];
-
-	for (;;) {
-		size_t length = strcspn(path, "/");
-		memcpy(name, path, length);
-		name[length] = 0;
-		next = fs_node_find(&fs->nodes, node, name);
-		if (!next || !path[length])
-			break;
-		node = next;
-		path += length + 1;
-	}
-	if (!next && fs_absence_ends(&fs->absences, node, name))
-		fs_notify_entry(fs, node, name);
-}
-
 void fs_changed(void *context, const char *path, uint64_t version, const struct map_file *by)
 {
 	struct fs *fs = context;
@@ -219,8 +199,6 @@ void fs_changed(void *context, const char *path, uint64_t version, const struct 
 		if (node->whole)
 			fs_notify_entry(fs, node->parent, node->name);
 	}
-	if (!node && version)
-		appeared(fs, path);
 	pthread_mutex_unlock(&fs->nodes.lock);
 }
 

@@ -7,7 +7,6 @@
 
 #define FUSE_USE_VERSION 312
 
-#include "fs/absence.h"
 #include "fs/clash.h"
 #include "fs/fs.h"
 #include "fs/guard.h"
@@ -28,7 +27,6 @@ struct fs {
 	struct fuse_session *session;
 	struct map *map;
 	struct fs_nodes nodes;
-	struct fs_absences absences;
 	struct fs_clashes clashes;
 	struct fs_notifier notifier;
 	struct fs_parked parked;
