@@ -20,16 +20,14 @@ import os
 import random
 import scratchdirs
 import shared
-import signal
 import socket
-import subprocess
 import sys
 import tables
-import tempfile
 import time
 import traceback
+from mount import Mismatch, Mount
 from syscalls import Calls, libc
-from worker import Mismatch, Worker
+from worker import Worker
 
 FAMILIES = [(20, files), (12, names), (5, directories), (4, tables), (4, scratchdirs), (8, shared)]
 OPERATIONS = [(weight * share / sum(w for w, _ in family.OPERATIONS), operation)
@@ -40,61 +38,6 @@ STABLE = 700  # names that are always there
 SUITE_OPS = 8000
 MS_NOSUID, MS_NODEV, MS_REMOUNT = 2, 4, 32  # as in sys/mount.h
 EPOCH = 400  # operations between two looks at the whole
-
-
-class Mount:
-    """A store and its mountpoint; the daemon runs in the foreground of a child."""
-
-    def __init__(self, program):
-        self.program, self.daemon = program, None
-        self.work = tempfile.mkdtemp(prefix="dynamount-fuzz.")
-        self.store, self.path = self.work + "/store", self.work + "/mnt"
-        os.mkdir(self.path)
-        self.stderr = open(self.work + "/stderr", "w+b")
-
-    def start(self):
-        self.daemon = subprocess.Popen([self.program, self.store, self.path, "-f"], stderr=self.stderr)
-        until = time.monotonic() + 30
-        while not os.path.exists(self.path + "/.status"):
-            if self.daemon.poll() is not None or time.monotonic() > until:
-                sys.exit("the mount does not come: " + self.said())
-            time.sleep(0.01)
-
-    def said(self):
-        self.stderr.seek(0)
-        return self.stderr.read().decode()
-
-    def stop(self):
-        """The daemon must end well and without a word."""
-        subprocess.run(["umount", self.path], check=True, timeout=60)
-        status = self.daemon.wait(timeout=60)
-        self.daemon = None
-        if status or self.said():
-            raise Mismatch("the daemon ended with %d: %s" % (status, self.said()))
-
-    def kill(self):
-        self.daemon.send_signal(signal.SIGKILL)
-        self.daemon.wait()
-        self.daemon = None
-        subprocess.run(["umount", "-l", self.path], stderr=subprocess.DEVNULL)
-
-    def refusals(self):
-        """The last of what /.errors has, or nothing when that cannot be had."""
-        try:
-            with open(self.path + "/.errors", errors="replace") as f:
-                return "".join(f.readlines()[-5:])
-        except OSError:
-            return ""
-
-    def check(self):
-        result = subprocess.run([self.program, "check", self.store], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if result.returncode or result.stdout:
-            raise Mismatch("check: " + result.stdout.decode())
-
-    def done(self):
-        if self.daemon:
-            self.kill()
-        subprocess.run(["rm", "-rf", self.work])
 
 
 # ---- A process ----

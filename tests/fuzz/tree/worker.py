@@ -4,14 +4,11 @@ import documents
 import model
 import random
 import time
+from mount import Mismatch
 from syscalls import Calls, shown
 
 
 SETTLE_SECONDS = 5
-
-
-class Mismatch(Exception):
-    pass
 
 
 def difference(a, b):
