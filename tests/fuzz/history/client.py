@@ -139,8 +139,8 @@ class Client:
         return [name.removesuffix(".json") for name in names if name != ".table.json"]
 
     def write(self, path, value, flags):
-        """A whole document; a partition that is not there yet is made."""
-        data = json.dumps(value).encode()
+        """A whole document, or lines; a partition that is not there yet is made."""
+        data = (value if isinstance(value, str) else json.dumps(value)).encode()
 
         def whole():
             file = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o644)

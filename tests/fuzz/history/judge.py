@@ -51,10 +51,13 @@ class History:
         self.writers = {token: operation for operation in self.operations for token in world.tokens(operation.steps)}
 
     def judge(self):
-        for part in (self.check_records, self.find_makers, self.find_removers, self.check_commits, self.check_views):
-            part()
-            if self.problems:
-                break
+        self.check_records()
+        if not self.problems:
+            self.find_makers()
+            self.find_removers()
+            self.check_commits()
+        if not self.problems:
+            self.check_views()
         return self.problems
 
     def wrong(self, what, *about):
@@ -104,20 +107,26 @@ class History:
                 self.wrong("an acknowledged write is lost", operation, operation.steps)
 
     def place(self, operation, group):
-        """Among the neighbours of these records: where the operation, done again, writes just what they say."""
+        """Among the neighbours of these records: where the operation, done again, writes just what they say; better so
+        that it also sees what it saw, for a removal of what is not there writes nothing."""
         self.follow(operation, self.records[group[0]].key)
-        size = len(operation.keys)
+        size, second = len(operation.keys), None
         for start in range(max(0, group[-1] + 1 - size), group[0] + 1):
-            records = range(start, start + size)
-            if self.changes(operation, start) == {r.key: r.new for r in self.records[start:start + size]}:
-                return self.take(operation, records)
+            changes, wrong = self.changes(operation, start)
+            end = start + len(changes)
+            if end > group[-1] and changes == {r.key: r.new for r in self.records[start:end]}:
+                if not wrong:
+                    return self.take(operation, range(start, end))
+                second = second or range(start, end)
+        if second:
+            return self.take(operation, second)
         near = self.records[max(0, group[0] - size):group[-1] + size]
         self.wrong("its records are not together, or not what it writes", operation, operation.steps, near)
 
     def changes(self, operation, place):
         state = self.state(place)
-        written, _ = world.perform(operation.steps, state)
-        return {key: new for key, new in written.items() if new != state(key)}
+        written, wrong = world.perform(operation.steps, state)
+        return {key: new for key, new in written.items() if new != state(key)}, wrong
 
     def take(self, operation, records):
         operation.records = records
@@ -175,10 +184,10 @@ class History:
         self.commits = sorted((o for o in self.operations if o.records), key=lambda o: o.records.start)
         for operation in self.commits:
             place = operation.records.start
-            _, wrong = world.perform(operation.steps, self.state(place))
+            changes, wrong = self.changes(operation, place)
             if wrong:
                 self.wrong("not as if alone", operation, *self.explain(place, wrong))
-            elif self.changes(operation, place) != {self.records[i].key: self.records[i].new for i in operation.records}:
+            elif changes != {self.records[i].key: self.records[i].new for i in operation.records}:
                 self.wrong("it wrote something else", operation, operation.steps)
 
     def explain(self, place, wrong):

@@ -175,7 +175,7 @@ def api_query(client):
 
 
 def api_transact_write(client):
-    """Deletions ask for what they delete, so that each has its record."""
+    """Deletions ask for what they delete: which removal in the stream is theirs is certain, then."""
     keys = client.rng.sample(world.KEYS, client.rng.randint(1, 5))
     steps, actions = [], []
     for at, key in enumerate(keys):
@@ -200,6 +200,6 @@ def api_transact_write(client):
                    "ClientRequestToken" in request, ("TransactionCanceledException", "TransactionConflictException"))
 
 
-OPERATIONS = [(6, put_file), (6, set_file), (3, put_lines), (6, append_xattr), (4, remove_file), (4, rename_file), (12, read_file),
-              (4, list_files), (4, api_put), (6, api_append), (2, api_delete), (6, api_get), (6, api_transact_get), (8, api_query),
-              (12, api_transact_write)]
+OPERATIONS = [(6, put_file), (6, set_file), (3, put_lines), (6, append_xattr), (4, remove_file), (4, rename_file),
+              (12, read_file), (4, list_files), (4, api_put), (6, api_append), (2, api_delete), (6, api_get),
+              (6, api_transact_get), (8, api_query), (12, api_transact_write)]

@@ -107,8 +107,10 @@ class View:
     # ---- Changes ----
 
     def change(self):
-        changes, weights = [self.put, self.set, self.append, self.remove, self.move, self.exclusive], [5, 4, 4, 3, 2, 1]
-        self.client.rng.choices(changes, weights)[0]()
+        changes = [(5, self.put), (4, self.set), (4, self.append), (3, self.remove), (2, self.move), (1, self.exclusive),
+                   (1, self.put_lines), (1, self.move_partition)]
+        weights, choices = zip(*changes)
+        self.client.rng.choices(choices, weights)[0]()
 
     def put(self):
         key, document = self.client.key(), self.client.document()
@@ -156,20 +158,42 @@ class View:
         return False
 
     def remove(self):
-        """Not of what was written here: what is removed has its record in the stream, then."""
         key = self.client.key()
-        if key not in self.touched and not self.absent((os.unlink, "%s%s.json" % (self.path, key)), key):
+        if not self.absent((os.unlink, "%s%s.json" % (self.path, key)), key):
             self.staged("remove", key)
 
     def move(self):
         key = self.client.key()
         target = self.client.key(world.table_of(key))
-        if key in self.touched or key == target:
+        if key == target:
             return
         if target.startswith(world.TREE):
             self.client.partition("%s%s.json" % (self.path, target))
         if not self.absent((os.rename, "%s%s.json" % (self.path, key), "%s%s.json" % (self.path, target)), key):
             self.staged("move", key, target)
+
+    def move_partition(self):
+        """To a key of which there is nothing."""
+        source, target = self.client.rng.sample(world.PARTITIONS, 2)
+        try:
+            self.client.try_call(os.rename, *("%s%s/%s" % (self.path, world.TREE, name) for name in (source, target)))
+        except Refused as refusal:
+            if refusal.answer == "ENOENT":
+                self.steps.append(["see", {"table": world.TREE, "pk": source}, {}])
+            elif refusal.answer not in ("ENOTEMPTY", "EEXIST"):
+                raise
+            return
+        self.steps.append(["see", {"table": world.TREE, "pk": target}, {}])
+        for sort in world.SORTS:
+            self.staged("move", *("/".join([world.TREE, name, sort]) for name in (source, target)))
+
+    def put_lines(self):
+        keys = self.client.rng.sample(world.chosen(table=self.client.rng.choice([world.FLAT, world.TREE])), 3)
+        lines = {key: self.client.document() for key in keys}
+        text = "".join(json.dumps({**world.key_attributes(key), **document}) + "\n" for key, document in lines.items())
+        self.client.write("%s%s/.items.jsonl" % (self.path, world.table_of(keys[0])), text, os.O_APPEND)
+        for key, document in lines.items():
+            self.staged("put", key, document)
 
     def condition(self):
         key, color = self.client.key(), self.client.rng.choice(world.COLORS)
