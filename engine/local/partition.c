@@ -474,14 +474,15 @@ enum ddb_code local_partition_key(struct local_engine *engine, const struct loca
 	return DDB_OK;
 }
 
-/* Who finds one is on the way to what is in it; who finds none has seen that nothing is. */
+/* Who finds one is on the way to what is in it; who finds none has seen that nothing is. In a transaction
+ * that took out what there was, the header alone would not tell of what others put in. */
 static enum ddb_code read_absence(struct local_engine *engine, const struct ground *ground,
 	const uint8_t prefix[LOCAL_PREFIX_BYTES], struct ddb_error *err)
 {
-	uint8_t behind[LOCAL_PREFIX_BYTES + 1];
-	size_t length = key_after(prefix, LOCAL_PREFIX_BYTES, behind);
+	uint8_t behind[LOCAL_PREFIX_BYTES];
+	size_t length = local_key_after_prefix(prefix, LOCAL_PREFIX_BYTES, behind);
 	enum ddb_code code =
-		local_read_headers(engine, ground->table, prefix, LOCAL_PREFIX_BYTES, behind, length, err);
+		local_read_range(engine, ground->table, prefix, LOCAL_PREFIX_BYTES, behind, length, err);
 	return code ? code : DDB_RESOURCE_NOT_FOUND;
 }
 

@@ -145,7 +145,14 @@ set_balance alice 1 .txn/two
 echo '{"kind":"gold"}' >"$mnt/Accounts/rich.json"
 cancelled one TransactionConflict
 commits two
-rm "$mnt/Accounts/rich.json"
+reset
+# Also when it was the transaction that took out what there was
+both
+rm "$txn/one/Accounts/rich.json"
+refused "a key that is absent now" ls "$txn/one/Accounts/.index/by_kind/gold"
+echo '{"kind":"gold"}' >"$mnt/Accounts/richer.json"
+cancelled one TransactionConflict
+rm "$mnt/Accounts/rich.json" "$mnt/Accounts/richer.json"
 reset
 # Created at the same time in two transactions
 both
