@@ -154,6 +154,31 @@ echo '{"kind":"gold"}' >"$mnt/Accounts/richer.json"
 cancelled one TransactionConflict
 rm "$mnt/Accounts/rich.json" "$mnt/Accounts/richer.json"
 reset
+# and listed which there are
+for kind in gold lead; do echo "{\"kind\":\"$kind\"}" >"$mnt/Accounts/$kind.json"; done
+both
+rm "$txn/one/Accounts/gold.json" "$txn/two/Accounts/gold.json"
+same "the keys of an index" lead "$(ls "$txn/one/Accounts/.index/by_kind")"
+same "the keys of an index" lead "$(ls "$txn/two/Accounts/.index/by_kind")"
+echo '{"kind":"lead"}' >"$mnt/Accounts/heavy.json"
+commits two
+echo '{"kind":"gold"}' >"$mnt/Accounts/gold.json"
+reset
+mkdir "$txn/one"
+rm "$txn/one/Accounts/gold.json"
+same "the keys of an index" lead "$(ls "$txn/one/Accounts/.index/by_kind")"
+echo '{"kind":"gold"}' >"$mnt/Accounts/richer.json"
+cancelled one TransactionConflict
+rm "$mnt/Accounts/heavy.json"
+reset
+# One of two is taken out here, and the other outside
+both
+rm "$txn/one/Accounts/gold.json"
+same "the keys of an index" "gold lead" "$(ls "$txn/one/Accounts/.index/by_kind" | xargs)"
+rm "$mnt/Accounts/richer.json"
+cancelled one TransactionConflict
+rm "$mnt/Accounts/gold.json" "$mnt/Accounts/lead.json"
+reset
 # Created at the same time in two transactions
 both
 echo '{"balance":1}' >"$txn/one/Accounts/twin.json"

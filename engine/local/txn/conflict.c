@@ -287,13 +287,45 @@ static enum ddb_code find_records(
 	return tell_span(conflicts, span, err);
 }
 
+struct emptied {
+	struct local_conflicts *conflicts;
+	bool *same;
+};
+
+/*
+ * Where the transaction has taken something out, it depends on what else is in the partition whether that is
+ * listed: so nobody may have changed it, though its header was there and is.
+ */
+static enum ddb_code look_where_emptied(void *context, struct store_txn *view, const uint8_t *key,
+	size_t length, bool deleted, struct ddb_error *err)
+{
+	struct emptied *emptied = context;
+	uint8_t end[LOCAL_PREFIX_BYTES];
+	if (!deleted || length < LOCAL_PREFIX_BYTES || !*emptied->same)
+		return DDB_OK;
+	size_t end_length = local_key_after_prefix(key, LOCAL_PREFIX_BYTES, end);
+	return store_branch_unchanged(view, emptied->conflicts->txn, key, LOCAL_PREFIX_BYTES, end, end_length,
+		emptied->same, NULL, err);
+}
+
+static enum ddb_code compare_headers(struct local_conflicts *conflicts, const struct local_span *span,
+	bool *ret_same, struct ddb_error *err)
+{
+	struct emptied emptied = {conflicts, ret_same};
+	const uint8_t *to = span->bytes + span->to_at;
+	enum ddb_code code = store_branch_same_keys(conflicts->moment, conflicts->txn, span->bytes,
+		span->from_length, to, span->to_length, LOCAL_PREFIX_BYTES, ret_same, err);
+	if (code || !*ret_same)
+		return code;
+	return store_branch_changes(conflicts->moment, span->bytes, span->from_length, to, span->to_length,
+		look_where_emptied, &emptied, err);
+}
+
 static enum ddb_code find_headers(
 	struct local_conflicts *conflicts, const struct local_span *span, struct ddb_error *err)
 {
 	bool same = true;
-	enum ddb_code code =
-		store_branch_same_keys(conflicts->moment, conflicts->txn, span->bytes, span->from_length,
-			span->bytes + span->to_at, span->to_length, LOCAL_PREFIX_BYTES, &same, err);
+	enum ddb_code code = compare_headers(conflicts, span, &same, err);
 	return code || same ? code : tell_span(conflicts, span, err);
 }
 
