@@ -195,7 +195,7 @@ class History:
         step, key = wrong
         yield "at place %d" % place
         yield "step %s" % step
-        if step[0] == "listed":
+        if step[0] in ("listed", "colors"):
             return
         places, documents = self.versions[key]
         at = bisect.bisect_right(places, place) - 1

@@ -26,7 +26,7 @@ class View:
 
     def look(self):
         self.client.rng.choices([self.see_item, self.see_item_by_stat, self.list_items, self.query, self.query_index,
-                                 self.list_partitions, self.lines], [8, 3, 3, 3, 3, 1, 1])[0]()
+                                 self.list_partitions, self.list_colors, self.lines], [8, 3, 3, 3, 3, 1, 2, 1])[0]()
 
     def see_item(self):
         self.steps.append(self.client.see(self.client.key(), self.path))
@@ -63,6 +63,10 @@ class View:
 
     def list_partitions(self):
         self.steps.append(["listed", world.TREE, self.names(world.TREE)])
+
+    def list_colors(self):
+        table = self.client.rng.choice([world.FLAT, world.TREE])
+        self.steps.append(["colors", table, self.names(table + "/.index/by_color")])
 
     def query(self):
         """Of a range, or a scan, each perhaps with a filter; the documents, or just the names."""

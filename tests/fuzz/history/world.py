@@ -5,6 +5,7 @@ A key is an item's path without ".json". A document is its attributes without th
 A step is a list that begins with its kind:
   see SCOPE FOUND       what was there: {key: document, or True where only its being was seen}
   listed TABLE NAMES    which partitions a table showed; also some that were made or emptied
+  colors TABLE NAMES    which keys its index by color showed
   need SCOPE FOUND      a condition that the commit asked of what was there before
   put KEY DOCUMENT, set KEY ATTRIBUTES, append KEY TOKEN, remove KEY, move FROM TO
 A scope chooses keys (`key`, or `table` with `pk`, `ge`, `lt`) and of what is there those of a `color`, or `ranked` ones.
@@ -110,6 +111,10 @@ def perform(steps, state, needs=True):
         elif step[0] == "listed":
             there = {key.split("/")[1] for key in chosen(table=step[1]) if now(key) is not None}
             wrong = next(iter(there - set(step[2])), None)
+        elif step[0] == "colors":
+            documents = filter(None, map(now, chosen(table=step[1])))
+            there = {document["color"] for document in documents if "color" in document}
+            wrong = next(iter(there ^ set(step[2])), None)
         elif step[0] == "move":
             written[step[2]], written[step[1]] = now(step[1]), None
         else:
@@ -124,7 +129,7 @@ def keys_written(steps):
     for step in steps:
         if step[0] == "move":
             keys.update(step[1:3])
-        elif step[0] not in ("see", "need", "listed"):
+        elif step[0] not in ("see", "need", "listed", "colors"):
             keys.add(step[1])
     return keys
 
