@@ -5,7 +5,7 @@
 #ifndef MAP_APPENDER_H
 #define MAP_APPENDER_H
 
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/file.h"
 
 /* One whole object; the arena is the caller's, for anything that the call needs. */

@@ -5,8 +5,8 @@
  */
 #include "mapping/directory.h"
 #include "mapping/rename.h"
-#include "mapping/route.h"
-#include "mapping/transaction.h"
+#include "mapping/view/route.h"
+#include "mapping/view/transaction.h"
 
 #include <errno.h>
 #include <stdlib.h>

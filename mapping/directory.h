@@ -66,9 +66,9 @@ struct map_listing {
 extern const struct map_listing map_listing_root, map_listing_table, map_listing_partition,
 	map_listing_scratch, map_listing_fixed, map_listing_segments, map_listing_operations;
 map_section map_section_fixed; /* the names that rows give */
-/* listing_view.c */
+/* view/listing.c */
 extern const struct map_listing map_listing_transactions, map_listing_committed, map_listing_snapshots;
-/* listing_query.c */
+/* query/listing.c */
 extern const struct map_listing map_listing_indexes, map_listing_index, map_listing_entries;
 
 /* For sections: how many entries the page still takes; an entry more; how far the section has come, when it

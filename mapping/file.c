@@ -5,7 +5,7 @@
  */
 #include "mapping/file.h"
 #include "mapping/rename.h"
-#include "mapping/route.h"
+#include "mapping/view/route.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * What a local engine must ask the tree about: how long an item's documents are, and which key values have
  * names that do not fit into a directory entry. No state; called from the engine's threads.
  */
-#include "mapping/document.h"
-#include "mapping/entry.h"
+#include "mapping/document/document.h"
+#include "mapping/query/entry.h"
 #include "mapping/map.h"
 #include "mapping/name.h"
 

@@ -4,7 +4,7 @@
  */
 #include "mapping/item_put.h"
 
-#include "mapping/views.h"
+#include "mapping/view/views.h"
 
 #include <errno.h>
 

@@ -6,9 +6,9 @@
 #ifndef MAP_ITEM_PUT_H
 #define MAP_ITEM_PUT_H
 
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/file.h"
-#include "mapping/scratches.h"
+#include "mapping/scratch/scratches.h"
 
 /* The whole item of `place`; it lives in `arena`. ENOENT, also for a place that no key can have yet. */
 int map_item_get(struct map *map, struct ddb_arena *arena, const struct map_place *place,

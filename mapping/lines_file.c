@@ -3,10 +3,10 @@
  * its complete lines are put; what a line's beginning leaves over waits for its end. After a refused line
  * nothing more is taken: what follows might depend on it.
  */
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/file.h"
 #include "mapping/name.h"
-#include "mapping/stream_file.h"
+#include "mapping/stream/stream_file.h"
 
 #include <errno.h>
 #include <stdio.h>

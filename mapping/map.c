@@ -2,12 +2,12 @@
  * The map as a whole: its making and end, its clock, what it tells the front end of changes, and the
  * directories that it remembers for a while.
  */
-#include "mapping/committed.h"
+#include "mapping/view/committed.h"
 #include "mapping/directory.h"
 #include "mapping/holding.h"
 #include "mapping/name.h"
-#include "mapping/scratches.h"
-#include "mapping/views.h"
+#include "mapping/scratch/scratches.h"
+#include "mapping/view/views.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -22,17 +22,17 @@ map_match map_match_scratch_directory;
 map_match map_match_scratch;
 map_match map_match_segments;
 map_match map_match_segment;
-/* match_stream.c */
+/* stream/match.c */
 map_match map_match_stream;
 map_match map_match_beginning;
-/* match_query.c */
+/* query/match.c */
 map_match map_match_queries;
 map_match map_match_component;
 map_match map_match_entry;
 map_match map_match_index;
 map_match map_match_key;
 
-/* match_view.c */
+/* view/match.c */
 map_match map_match_view;
 map_match map_match_committed;
 

@@ -6,10 +6,10 @@
 #include "mapping/file.h"
 #include "mapping/holding.h"
 #include "mapping/name.h"
-#include "mapping/scratches.h"
-#include "mapping/committed.h"
-#include "mapping/route.h"
-#include "mapping/transaction.h"
+#include "mapping/scratch/scratches.h"
+#include "mapping/view/committed.h"
+#include "mapping/view/route.h"
+#include "mapping/view/transaction.h"
 
 #include <errno.h>
 #include <string.h>
@@ -279,7 +279,7 @@ int map_table_clear(
 	return number ? number : drop_typed_scratch(map, place, err);
 }
 
-/* One without a definition that would have been removed before it: see transaction.h. */
+/* One without a definition that would have been removed before it: see view/transaction.h. */
 static int remove_staged_table(
 	struct map *map, struct ddb_arena *arena, const struct map_place *place, struct ddb_error *err)
 {

@@ -4,13 +4,13 @@
  * tells.
  */
 #include "mapping/directory.h"
-#include "mapping/committed.h"
-#include "mapping/entry.h"
+#include "mapping/view/committed.h"
+#include "mapping/query/entry.h"
 #include "mapping/file.h"
 #include "mapping/match.h"
 #include "mapping/name.h"
-#include "mapping/route.h"
-#include "mapping/transaction.h"
+#include "mapping/view/route.h"
+#include "mapping/view/transaction.h"
 
 #include <assert.h>
 #include <errno.h>

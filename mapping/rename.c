@@ -2,12 +2,12 @@
  * Renaming: what each pair of kinds means. An item's name is its key, a scratch file that becomes an item is
  * put, an item that becomes a scratch file leaves its text there; each is one transaction of the engine.
  */
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/file.h"
 #include "mapping/holding.h"
 #include "mapping/rename.h"
-#include "mapping/route.h"
-#include "mapping/scratches.h"
+#include "mapping/view/route.h"
+#include "mapping/scratch/scratches.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -15,7 +15,7 @@
 int map_rename_directory(struct map *map, struct ddb_arena *arena, const struct map_place *from,
 	const char *to, unsigned flags, struct ddb_error *err);
 
-/* `from` is a view's own directory: the commit of a transaction, or EPERM. commit.c. */
+/* `from` is a view's own directory: the commit of a transaction, or EPERM. view/commit.c. */
 int map_rename_view(struct map *map, const struct map_caller *caller, const struct map_place *from,
 	const char *to, unsigned flags, struct ddb_error *err);
 

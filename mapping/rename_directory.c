@@ -8,8 +8,8 @@
 #include "mapping/file.h"
 #include "mapping/holding.h"
 #include "mapping/name.h"
-#include "mapping/scratches.h"
-#include "mapping/views.h"
+#include "mapping/scratch/scratches.h"
+#include "mapping/view/views.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  */
 #include "engine/table.h"
 #include "mapping/file.h"
-#include "mapping/transaction.h"
-#include "mapping/views.h"
+#include "mapping/view/transaction.h"
+#include "mapping/view/views.h"
 
 #include <errno.h>
 #include <stdlib.h>

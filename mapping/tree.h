@@ -43,7 +43,7 @@ enum map_kind {
 	MAP_SCRATCH,
 	MAP_SCRATCH_DIRECTORY, /* .d where scratch may be, and any name within one */
 	MAP_TRANSACTIONS,      /* .txn */
-	MAP_TRANSACTION,       /* .txn/NAME; what is below is in a map of its own: views.h */
+	MAP_TRANSACTION,       /* .txn/NAME; what is below is in a map of its own: view/views.h */
 	MAP_COMMITTED,         /* .txn/committed */
 	MAP_COMMITTED_ENTRY,   /* .txn/committed/NAME */
 	MAP_SNAPSHOTS,         /* .snapshot */
@@ -53,7 +53,7 @@ enum map_kind {
 };
 
 struct map_row;
-struct map_query; /* query.h */
+struct map_query; /* query/query.h */
 
 /* A resolved path. The names are well-formed; whether item, partition or scratch file exists is for the
  * engine to say. */
@@ -135,7 +135,7 @@ void map_scratch_directory(const struct map_place *place, uint8_t ret[DDB_DIRECT
 /* The ids of directories that no path leads to. */
 enum map_scratch_hidden {
 	MAP_SCRATCH_HELD = 2, /* of a table: its partitions that scratch files alone may keep (holding.c) */
-	MAP_SCRATCH_ORPHANS,  /* files that are open and have no name any more (scratches.c) */
+	MAP_SCRATCH_ORPHANS,  /* files that are open and have no name any more (scratch/scratches.c) */
 };
 void map_scratch_hidden(enum map_scratch_hidden which, uint32_t table, uint8_t ret[DDB_DIRECTORY_ID_BYTES]);
 /* The name of a scratch file that stands behind a partition of its own name: ".NAME.scratch", cut when that
@@ -147,10 +147,10 @@ uint64_t map_ino_of_item(const struct ddb_table *table, uint64_t serial, enum dd
 uint64_t map_ino_of_place(const struct map_place *place); /* of what has no serial */
 
 struct map_partitions; /* partitions that mkdir made or unlink emptied: partitions.c */
-struct map_scratches;  /* open scratch files: scratches.h */
-struct map_view;       /* a transaction or snapshot: views.h */
+struct map_scratches;  /* open scratch files: scratch/scratches.h */
+struct map_view;       /* a transaction or snapshot: view/views.h */
 struct map_views;
-struct map_committed; /* committed.h */
+struct map_committed; /* view/committed.h */
 
 struct map {
 	struct ddb_engine *engine;

@@ -3,7 +3,7 @@
 #include "mapping/file.h"
 #include "mapping/holding.h"
 #include "mapping/name.h"
-#include "mapping/views.h"
+#include "mapping/view/views.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #ifndef MAP_WRITER_H
 #define MAP_WRITER_H
 
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/file.h"
 
 enum { MAP_WRITER_DIGEST = 32 };

@@ -3,12 +3,12 @@
  * ours costs a few comparisons and never the store: tools ask for some on every file.
  */
 #include "engine/utf8.h"
-#include "mapping/entry.h"
+#include "mapping/query/entry.h"
 #include "mapping/file.h"
-#include "mapping/route.h"
-#include "mapping/transaction.h"
+#include "mapping/view/route.h"
+#include "mapping/view/transaction.h"
 #include "mapping/ttl.h"
-#include "mapping/views.h"
+#include "mapping/view/views.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "tools/command.h"
 
 #include "engine/wire/wire.h"
-#include "mapping/api_engine.h"
+#include "mapping/api/engine.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #include "tools/command.h"
 #include "tools/sorter.h"
 
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/name.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #include "tools/command.h"
 
 #include "engine/json.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/name.h"
 
 #include <errno.h>

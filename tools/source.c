@@ -2,7 +2,7 @@
 
 #include "engine/json.h"
 #include "engine/typed.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 
 #include <errno.h>
 #include <fcntl.h>

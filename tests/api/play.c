@@ -18,7 +18,7 @@
 #include "engine/json.h"
 #include "engine/local/local.h"
 #include "engine/wire/wire.h"
-#include "mapping/api_engine.h"
+#include "mapping/api/engine.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #ifndef FUZZ_DOCUMENTS_H
 #define FUZZ_DOCUMENTS_H
 
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 
 void fuzz_document(enum ddb_rendering rendering, const char *text, size_t length);
 

@@ -7,7 +7,7 @@
 #include "engine/number.h"
 #include "engine/record.h"
 #include "engine/utf8.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/name.h"
 #include "tests/fuzz/fuzz.h"
 #include <stdio.h>

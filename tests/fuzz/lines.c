@@ -3,7 +3,7 @@
  * are not. The first byte chooses the rendering and the table.
  */
 #include "engine/local/item.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/world.h"
 #include <errno.h>

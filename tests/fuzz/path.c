@@ -4,7 +4,7 @@
  */
 #include "engine/json.h"
 #include "mapping/name.h"
-#include "mapping/query.h"
+#include "mapping/query/query.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/world.h"
 #include <errno.h>

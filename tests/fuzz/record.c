@@ -4,7 +4,7 @@
  */
 #include "engine/record.h"
 #include "engine/local/item.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "tests/fuzz/fuzz.h"
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #include "engine/wire/wire.h"
 #include "engine/json.h"
 #include "engine/local/local.h"
-#include "mapping/api_engine.h"
+#include "mapping/api/engine.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "engine/json.h"
 #include "engine/record.h"
 #include "engine/typed.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "tests/fuzz/fuzz.h"
 #include <fcntl.h>
 #include <stdio.h>

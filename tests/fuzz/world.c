@@ -2,7 +2,7 @@
 
 #include "engine/json.h"
 #include "engine/local/local.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "tests/fuzz/fuzz.h"
 #include <errno.h>
 #include <fcntl.h>

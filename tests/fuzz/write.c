@@ -3,7 +3,7 @@
  * and an append is an update for each object. The first byte says which, and the rendering.
  */
 #include "engine/json.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/world.h"
 #include <errno.h>

@@ -10,9 +10,9 @@ engine/trace  engine/trace/*.h engine/*.h engine/expr/*.h
 engine/expr   engine/expr/*.h engine/*.h
 engine/wire   engine/wire/*.h engine/expr/*.h engine/*.h
 engine        engine/*.h engine/expr/*.h
-mapping       mapping/*.h engine/*.h engine/expr/*.h engine/wire/*.h
+mapping       mapping/*.h mapping/*/*.h engine/*.h engine/expr/*.h engine/wire/*.h
 fs            fs/*.h mapping/map.h engine/jsonout.h
-tools         tools/*.h tools/*/*.h fs/fs.h mapping/*.h engine/*.h engine/expr/*.h engine/wire/*.h engine/local/local.h engine/trace/trace.h
+tools         tools/*.h tools/*/*.h fs/fs.h mapping/*.h mapping/*/*.h engine/*.h engine/expr/*.h engine/wire/*.h engine/local/local.h engine/trace/trace.h
 '
 
 # Headers of libraries (or directories of them), and who may know them. The C library is for all.

@@ -2,7 +2,7 @@
  * Documents: what an item looks like in both renderings, what a document may hold, and that each is the
  * other's inverse.
  */
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "engine/jsonout.h"
 #include "engine/typed.h"
 #include "mapping/map.h"

@@ -8,7 +8,7 @@
 #include "engine/expr/predicate.h"
 #include "engine/expr/selection.h"
 #include "engine/typed.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 
 #include <dirent.h>
 #include <limits.h>

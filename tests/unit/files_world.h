@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include "engine/json.h"
 #include "engine/local/local.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/file.h"
 #include "mapping/name.h"
 #include <errno.h>

@@ -4,8 +4,8 @@
  */
 #include "tests/unit/tree_fixture.h"
 
-#include "mapping/entry.h"
-#include "mapping/query.h"
+#include "mapping/query/entry.h"
+#include "mapping/query/query.h"
 
 static void make_defined(struct fixture *fixture, const char *name, const char *text)
 {

@@ -4,7 +4,7 @@
  */
 #include "tree_fixture.h"
 #include "engine/local/local_private.h"
-#include "mapping/scratches.h"
+#include "mapping/scratch/scratches.h"
 #include <pthread.h>
 
 static struct map_file *open_file(struct fixture *fixture, const char *path, int flags)

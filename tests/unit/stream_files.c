@@ -3,7 +3,7 @@
 #include "tree_fixture.h"
 
 #include "engine/local/local_private.h"
-#include "mapping/window.h"
+#include "mapping/stream/window.h"
 
 enum { DAY = 24 * 3600 };
 

@@ -14,7 +14,7 @@
 
 #include "engine/json.h"
 #include "engine/local/local.h"
-#include "mapping/document.h"
+#include "mapping/document/document.h"
 #include "mapping/file.h"
 #include "mapping/name.h"
 #include "mapping/tree.h"

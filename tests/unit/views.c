@@ -2,8 +2,8 @@
  * them. */
 #include "tree_fixture.h"
 
-#include "mapping/committed.h"
-#include "mapping/views.h"
+#include "mapping/view/committed.h"
+#include "mapping/view/views.h"
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
