@@ -93,7 +93,7 @@ class History:
     def find_makers(self):
         self.makers, groups, seen = {}, collections.defaultdict(list), set()
         for i, record in enumerate(self.records):
-            token = record.new and record.new["w"]
+            token = record.new and record.new.get("w")
             if token and token not in seen:
                 seen.add(token)
                 groups[self.writers.get(token)].append(i)
@@ -157,8 +157,10 @@ class History:
             group = range(i, i + 2 if self.is_move(i) else i + 1)
             records = self.records[group.start:group.stop]
             source = next((r for r in records if r.new is None), None)
+            if source is None and self.is_empty_file(record):
+                continue
             if source is None:
-                return self.wrong("it happened twice", record, self.writers[record.new["w"]])
+                return self.wrong("it happened twice", record, self.writers.get(record.new.get("w")))
             queue, keys = queues[source.key], {r.key for r in records}
             while queue and queue[0].outcome == "unknown" and (
                     queue[0].keys != keys or queue[0].epoch < bisect.bisect_right(bounds, i)):
@@ -170,6 +172,11 @@ class History:
             for operation in queue:
                 if operation.outcome == "ok":
                     self.wrong("an acknowledged removal is lost", operation, operation.steps)
+
+    def is_empty_file(self, record):
+        """Who uses a new name while its maker has not written yet finds an item of its key alone."""
+        return record.old is None and record.new == {} and any(
+            o.how in ("put", "set") and record.key in o.keys for o in self.operations)
 
     def is_move(self, i):
         pair = self.records[i:i + 2]

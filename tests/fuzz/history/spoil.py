@@ -23,7 +23,7 @@ def token_of(line):
 
 def at(history, token):
     """The record of a write, if it was not overwritten in its own transaction."""
-    return next((i for i, record in enumerate(history["records"]) if record[3] and record[3]["w"] == token), None)
+    return next((i for i, record in enumerate(history["records"]) if record[3] and record[3].get("w") == token), None)
 
 
 def lost(history, line):
@@ -73,7 +73,7 @@ def stale(history, line):
             made = next((i for i, record in enumerate(history["records"])
                          if [record[1], record[3]] == [key, document]), None)
             maker = next((other for other in history["log"] if other["outcome"] == "ok" and made is not None
-                          and document["w"] in world.tokens(other["steps"])), None)
+                          and document.get("w") in world.tokens(other["steps"])), None)
             if maker and "commit" in maker and maker["commit"][1] < line["begin"][0]:
                 old = history["records"][made][2]
                 line["steps"] = [["see", {"key": key}, {key: old} if old else {}]]
