@@ -3,6 +3,7 @@
  * something fails.
  */
 #include "local_view_fixture.h"
+#include "local_records.h"
 
 #include "engine/local/txn/token.h"
 #include "engine/local/txn/view.h"
@@ -294,30 +295,6 @@ static void write_token(struct fixture *f, const char *text, int64_t age_seconds
 	assert_ok(f, local_write(engine, old_job, &old, &f->err));
 }
 
-static unsigned count_tokens(struct fixture *f)
-{
-	static const uint8_t first[1] = {LOCAL_TOKEN};
-	struct store_txn *view;
-	struct store_cursor *cursor;
-	bool found;
-	unsigned count = 0;
-	assert_ok(f, store_view(local_of(f->engine)->store, &view, &f->err));
-	assert_ok(f, store_cursor_open(view, &cursor, &f->err));
-	assert_ok(f, store_cursor_seek(cursor, first, 1, &found, &f->err));
-	while (found) {
-		const uint8_t *key;
-		size_t length;
-		store_cursor_key(cursor, &key, &length);
-		if (key[0] != LOCAL_TOKEN)
-			break;
-		count++;
-		assert_ok(f, store_cursor_next(cursor, &found, &f->err));
-	}
-	store_cursor_close(cursor);
-	store_view_end(view);
-	return count;
-}
-
 static void token_is_over(void **state)
 {
 	F;
@@ -349,11 +326,11 @@ static void tokens_are_removed(void **state)
 		assert_ok(f, commit_token(f, view, text, &repeated));
 	}
 	end(view);
-	assert_true(count_tokens(f) < 150); /* each has looked at some others */
+	assert_true(count_records(f, LOCAL_TOKEN) < 150); /* each has looked at some others */
 	local_tokens_sweep(local_of(f->engine), local_now());
-	assert_int_equal(count_tokens(f), 100);
+	assert_int_equal(count_records(f, LOCAL_TOKEN), 100);
 	local_tokens_sweep(local_of(f->engine), local_now() + (int64_t)DDB_TOKEN_SECONDS * 1000000000);
-	assert_int_equal(count_tokens(f), 0);
+	assert_int_equal(count_records(f, LOCAL_TOKEN), 0);
 }
 
 static enum ddb_code damage_job(struct store_txn *txn, void *context, struct ddb_error *err)
@@ -372,7 +349,7 @@ static void check_finds_bad_tokens(void **state)
 	assert_int_equal(run_check(f, false).problems, 1);
 	assert_int_equal(run_check(f, true).repaired, 1);
 	assert_sound(f);
-	assert_int_equal(count_tokens(f), 1);
+	assert_int_equal(count_records(f, LOCAL_TOKEN), 1);
 }
 
 /* ---- Limits ---- */
@@ -854,7 +831,7 @@ static void full_store(void **state)
 	signal(SIGXFSZ, SIG_DFL);
 	assert_true(code == DDB_STORE_FULL || code == DDB_INTERNAL);
 	assert_int_equal(counts(f, "Acc").items, 2);
-	assert_int_equal(count_tokens(f), 0);
+	assert_int_equal(count_records(f, LOCAL_TOKEN), 0);
 	assert_ok(f, commit_token(f, view, "t", &repeated));
 	assert_false(repeated);
 	assert_int_equal(counts(f, "Acc").items, 12);

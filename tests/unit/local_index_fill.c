@@ -4,6 +4,7 @@
  * there were entries.
  */
 #include "local_index_fixture.h"
+#include "local_records.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -285,28 +286,6 @@ static void it_goes_on_after_a_kill(void **state)
 
 /* ---- Dropping ---- */
 
-static size_t records_of(struct fixture *f, enum local_kind kind)
-{
-	const uint8_t first[1] = {(uint8_t)kind};
-	struct store_txn *view;
-	struct store_cursor *cursor;
-	size_t count = 0, length;
-	const uint8_t *key;
-	bool found;
-	assert_ok(f, store_view(local_of(f->engine)->store, &view, &f->err));
-	assert_ok(f, store_cursor_open(view, &cursor, &f->err));
-	assert_ok(f, store_cursor_seek(cursor, first, 1, &found, &f->err));
-	for (; found; count++) {
-		store_cursor_key(cursor, &key, &length);
-		if (key[0] != kind)
-			break;
-		assert_ok(f, store_cursor_next(cursor, &found, &f->err));
-	}
-	store_cursor_close(cursor);
-	store_view_end(view);
-	return count;
-}
-
 static void indexes_can_be_dropped(void **state)
 {
 	F;
@@ -327,9 +306,9 @@ static void indexes_can_be_dropped(void **state)
 	assert_ok(f, update(f, NULL, indexed));
 	step(f);
 	assert_ok(f, update(f, NULL, plain)); /* one of them half made */
-	assert_int_equal(records_of(f, LOCAL_ENTRY), 0);
-	assert_int_equal(records_of(f, LOCAL_PROGRESS), 0);
-	assert_int_equal(records_of(f, LOCAL_TOMBSTONE), 0);
+	assert_int_equal(count_records(f, LOCAL_ENTRY), 0);
+	assert_int_equal(count_records(f, LOCAL_PROGRESS), 0);
+	assert_int_equal(count_records(f, LOCAL_TOMBSTONE), 0);
 	let_go(f);
 }
 
@@ -399,7 +378,7 @@ static void fill_locals(struct fixture *f)
 	create_from(f, with_locals);
 	for (unsigned i = 0; i < 700; i++)
 		put(f, "Fill", numbered_item(f, i, 0));
-	assert_true(records_of(f, LOCAL_COLLECTION) > 0 && records_of(f, LOCAL_ENTRY_ALIAS) > 0);
+	assert_true(count_records(f, LOCAL_COLLECTION) > 0 && count_records(f, LOCAL_ENTRY_ALIAS) > 0);
 	age(f);
 }
 
@@ -410,11 +389,11 @@ static void an_older_store_gets_its_entries(void **state)
 	engine_open_with(f, (struct ddb_local_options){.read_only = true});
 	assert_sound(f);
 	assert_int_equal(counts(f, "Fill").indexes[0].state, DDB_INDEX_CREATING);
-	assert_int_equal(records_of(f, LOCAL_ENTRY), 0);
+	assert_int_equal(count_records(f, LOCAL_ENTRY), 0);
 	engine_reopen(f);
 	wait_active(f, "Fill");
 	assert_indexes(f, "Fill");
-	assert_true(records_of(f, LOCAL_COLLECTION) > 0 && records_of(f, LOCAL_ENTRY_ALIAS) > 0);
+	assert_true(count_records(f, LOCAL_COLLECTION) > 0 && count_records(f, LOCAL_ENTRY_ALIAS) > 0);
 }
 
 static const char with_stream[] =

@@ -3,6 +3,7 @@
  * recomputation; the rules of index keys; bounds; item collections.
  */
 #include "local_index_fixture.h"
+#include "local_records.h"
 
 static const char wide_definition[] =
 	"{\"AttributeDefinitions\":["
@@ -436,29 +437,6 @@ static void a_definition_makes_all_entries(void **state)
 	assert_indexes(f, "Wide");
 }
 
-static size_t records_of(struct fixture *f, uint8_t kind)
-{
-	struct store_txn *view;
-	struct store_cursor *cursor;
-	size_t count = 0;
-	bool found;
-	assert_ok(f, store_view(local_of(f->engine)->store, &view, &f->err));
-	assert_ok(f, store_cursor_open(view, &cursor, &f->err));
-	assert_ok(f, store_cursor_seek(cursor, &kind, 1, &found, &f->err));
-	while (found) {
-		const uint8_t *key;
-		size_t length;
-		store_cursor_key(cursor, &key, &length);
-		if (key[0] != kind)
-			break;
-		count++;
-		assert_ok(f, store_cursor_next(cursor, &found, &f->err));
-	}
-	store_cursor_close(cursor);
-	store_view_end(view);
-	return count;
-}
-
 static void a_renamed_table_keeps_them_and_a_deleted_one_leaves_none(void **state)
 {
 	F;
@@ -468,13 +446,13 @@ static void a_renamed_table_keeps_them_and_a_deleted_one_leaves_none(void **stat
 		do_put_many(f);
 	assert_ok(f, OP(f->engine, rename_table, "Wide", "Other", &f->err));
 	assert_indexes(f, "Other");
-	assert_true(records_of(f, LOCAL_ENTRY) > 0 && records_of(f, LOCAL_COLLECTION) > 0);
-	assert_true(records_of(f, LOCAL_ENTRY_ALIAS) > 0);
+	assert_true(count_records(f, LOCAL_ENTRY) > 0 && count_records(f, LOCAL_COLLECTION) > 0);
+	assert_true(count_records(f, LOCAL_ENTRY_ALIAS) > 0);
 	assert_ok(f, OP(f->engine, delete_table, "Other", false, &f->err));
 	static const uint8_t kinds[] = {LOCAL_ITEM, LOCAL_ENTRY, LOCAL_ALIAS, LOCAL_ENTRY_ALIAS,
 		LOCAL_COLLECTION, LOCAL_PROGRESS, LOCAL_COUNTERS, LOCAL_TOMBSTONE};
 	for (unsigned i = 0; i < sizeof kinds; i++)
-		assert_int_equal(records_of(f, kinds[i]), 0);
+		assert_int_equal(count_records(f, kinds[i]), 0);
 }
 
 /* ---- Item collections ---- */

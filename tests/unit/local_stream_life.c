@@ -3,6 +3,7 @@
  * pages, and who watches.
  */
 #include "local_stream_fixture.h"
+#include "local_records.h"
 
 #include <sched.h>
 
@@ -232,28 +233,6 @@ static void test_pages(void **state)
 
 /* ---- A day later ---- */
 
-static size_t count_kind(struct fixture *f, enum local_kind kind)
-{
-	const uint8_t prefix[1] = {(uint8_t)kind};
-	struct store_txn *view;
-	struct store_cursor *cursor;
-	const uint8_t *key;
-	size_t count = 0, length;
-	bool found;
-	assert_ok(f, store_view(local_of(f->engine)->store, &view, &f->err));
-	assert_ok(f, store_cursor_open(view, &cursor, &f->err));
-	assert_ok(f, store_cursor_seek(cursor, prefix, 1, &found, &f->err));
-	for (; found; count++) {
-		store_cursor_key(cursor, &key, &length);
-		if (key[0] != kind)
-			break;
-		assert_ok(f, store_cursor_next(cursor, &found, &f->err));
-	}
-	store_cursor_close(cursor);
-	store_view_end(view);
-	return count;
-}
-
 static void test_trimming(void **state)
 {
 	F;
@@ -272,7 +251,7 @@ static void test_trimming(void **state)
 	set_time(f, 1024 * HOUR + 1);
 	for (unsigned round = 0; round < 2; round++) {
 		/* Not shown, whether or not it is still there. */
-		assert_int_equal(count_kind(f, LOCAL_STREAM_RECORD), round ? 1 : 2);
+		assert_int_equal(count_records(f, LOCAL_STREAM_RECORD), round ? 1 : 2);
 		assert_string_equal(told(f, "Users"), "INSERT " ID("b") " 3\n");
 		struct ddb_read_stream request = {.table = "Users", .after = first - 1, .kept = true};
 		assert_code(
@@ -288,7 +267,7 @@ static void test_trimming(void **state)
 	waits.after = read_page(f, waits).next;
 	set_time(f, 1100 * HOUR);
 	assert_true(local_streams_tend(local_of(f->engine)));
-	assert_int_equal(count_kind(f, LOCAL_STREAM_RECORD), 0);
+	assert_int_equal(count_records(f, LOCAL_STREAM_RECORD), 0);
 	assert_int_equal(read_page(f, waits).count, 0);
 	assert_string_equal(told(f, "Users"), "");
 	put(f, "Users", MAP("id=S:c"));
@@ -331,7 +310,7 @@ static void test_trimming_many(void **state)
 	assert_int_equal(count, 1);
 	assert_int_equal(pages, 2);
 	assert_true(local_streams_tend(local_of(f->engine)));
-	assert_int_equal(count_kind(f, LOCAL_STREAM_RECORD), 1);
+	assert_int_equal(count_records(f, LOCAL_STREAM_RECORD), 1);
 	assert_string_equal(told(f, "Users"), "INSERT " ID("new") " 5\n");
 }
 
@@ -356,16 +335,16 @@ static void test_end_of_streams(void **state)
 	set_time(f, 1034 * HOUR);
 	assert_int_equal(streams_of(f, NULL).count, 1);
 	assert_string_equal(told_by(f, "Users", label, true), ""); /* its record is too old */
-	assert_int_equal(count_kind(f, LOCAL_STREAM), TABLES + 1);
+	assert_int_equal(count_records(f, LOCAL_STREAM), TABLES + 1);
 	assert_true(local_streams_tend(local_of(f->engine)));
-	assert_int_equal(count_kind(f, LOCAL_STREAM), 1);
-	assert_int_equal(count_kind(f, LOCAL_STREAM_RECORD), 0);
+	assert_int_equal(count_records(f, LOCAL_STREAM), 1);
+	assert_int_equal(count_records(f, LOCAL_STREAM_RECORD), 0);
 	set_time(f, 1034 * HOUR + 1);
 	assert_no_stream(f, "Users", label);
 	assert_int_equal(streams_of(f, NULL).count, 0);
 	assert_true(local_streams_tend(local_of(f->engine)));
-	assert_int_equal(count_kind(f, LOCAL_STREAM), 0);
-	assert_int_equal(count_kind(f, LOCAL_TOMBSTONE), 0);
+	assert_int_equal(count_records(f, LOCAL_STREAM), 0);
+	assert_int_equal(count_records(f, LOCAL_TOMBSTONE), 0);
 }
 
 /* The thread does the same by itself, when a store is opened. */
@@ -377,9 +356,9 @@ static void test_thread(void **state)
 	put(f, "Users", MAP("id=S:a"));
 	/* Its round may be under way by either clock. */
 	local_worker_stop(&local_of(f->engine)->streams.worker);
-	assert_int_equal(count_kind(f, LOCAL_STREAM_RECORD), 1);
+	assert_int_equal(count_records(f, LOCAL_STREAM_RECORD), 1);
 	engine_reopen(f);
-	while (count_kind(f, LOCAL_STREAM_RECORD) > 0)
+	while (count_records(f, LOCAL_STREAM_RECORD) > 0)
 		sched_yield();
 	assert_string_equal(told(f, "Users"), "");
 }
