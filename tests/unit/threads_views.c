@@ -1,7 +1,10 @@
 /* Transactions and snapshots from several threads at once: money is neither made nor lost, whoever looks. */
 #include "tree_fixture.h"
 
+#include "mapping/view/views.h"
+
 #include <pthread.h>
+#include <sched.h>
 
 enum { ACCOUNTS = 10, BALANCE = 100, WRITERS = 3, ROUNDS = 60 };
 
@@ -123,9 +126,6 @@ static void test_bank(void **state)
 	unsigned commits = 0;
 	char text[100];
 	make_table(fixture, "Bank", 'S', '\0');
-	/* The fixture's looks at the tree when it is told of a change: once more into the view, for reading,
-	 * which is no harm but looks like one. */
-	fixture->map->options.changed = NULL;
 	for (unsigned i = 0; i < ACCOUNTS; i++) {
 		snprintf(text, sizeof(text), "{\"h\":\"%u\",\"n\":%d}", i, BALANCE);
 		put(fixture, "Bank", text);
@@ -174,9 +174,6 @@ static void test_shared(void **state)
 	pthread_t threads[WRITERS];
 	int balance;
 	make_table(fixture, "Bank", 'S', '\0');
-	/* The fixture's looks at the tree when it is told of a change: once more into the view, for reading,
-	 * which is no harm but looks like one. */
-	fixture->map->options.changed = NULL;
 	for (unsigned i = 0; i < WRITERS; i++) {
 		char text[100];
 		snprintf(text, sizeof(text), "{\"h\":\"%u\",\"n\":0}", i);
@@ -198,8 +195,73 @@ static void test_shared(void **state)
 	}
 }
 
+/* ---- A commit that waits ---- */
+
+static void *commit_one(void *context)
+{
+	struct fixture *fixture = context;
+	return (void *)(intptr_t)map_rename(fixture->map, &me, ".txn/one", ".txn/committed/one", 0);
+}
+
+static bool is_waited_for(struct map_view *view)
+{
+	pthread_mutex_lock(&view->lock);
+	bool waited = view->waiting;
+	pthread_mutex_unlock(&view->lock);
+	return waited;
+}
+
+/* Whether the first thread sleeps: where it is kept waiting, or where it waits for this one to end. */
+static bool main_sleeps(void)
+{
+	char state = '?';
+	FILE *file = fopen("/proc/self/stat", "r");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+	fclose(file);
+	return state == 'S';
+}
+
+static void *leave_last(void *context)
+{
+	while (!main_sleeps())
+		sched_yield();
+	map_view_leave(context);
+	return NULL;
+}
+
+/* Who goes on with an open file comes behind it, or it might wait for ever. */
+static void test_way(void **state)
+{
+	struct fixture *fixture = *state;
+	struct map_file *file;
+	struct map_attr attr;
+	pthread_t committer, leaver;
+	char text[100];
+	size_t length;
+	void *answer;
+	make_table(fixture, "Bank", 'S', '\0');
+	put(fixture, "Bank", "{\"h\":\"0\",\"n\":0}");
+	assert_errno(map_mkdir(fixture->map, &me, ".txn/one"), 0);
+	assert_errno(map_open(fixture->map, &me, ".txn/one/Bank/0.json", O_RDONLY, &file, &attr), 0);
+	assert_errno(map_file_read(file, 0, text, sizeof(text), &length), 0);
+
+	struct map_view *view = map_view_find(fixture->map, DDB_TRANSACTION, "one", 3);
+	assert_errno(map_view_enter(view), 0);
+	assert_int_equal(pthread_create(&committer, NULL, commit_one, fixture), 0);
+	while (!is_waited_for(view))
+		sched_yield();
+	assert_int_equal(pthread_create(&leaver, NULL, leave_last, view), 0);
+	assert_errno(map_file_read(file, 0, text, sizeof(text), &length), ESTALE);
+	pthread_join(leaver, NULL);
+	pthread_join(committer, &answer);
+	assert_errno((int)(intptr_t)answer, 0);
+	map_view_unref(view);
+	map_file_release(file, &me);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(test_bank), TEST(test_shared)};
+	const struct CMUnitTest tests[] = {TEST(test_bank), TEST(test_shared), TEST(test_way)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
