@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TEXT_MAX = 4096, MEMORY_MAX = 1 << 18 };
@@ -96,16 +97,30 @@ static bool write_owner(int lock)
 	return !ftruncate(lock, 0) && pwrite(lock, owner, (size_t)length, 0) == length;
 }
 
+/* A trigger that was killed leaves its lock to the child that was just becoming its command. */
+static bool lock_for_trigger(int lock)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+
+	for (int tries = 50; tries--; nanosleep(&pause, NULL))
+		if (lock_byte(lock, F_WRLCK, OF_TRIGGER))
+			return true;
+		else if (errno != EAGAIN && errno != EACCES)
+			return false;
+	errno = EAGAIN;
+	return false;
+}
+
 static bool take_lock(struct trigger_checkpoint *checkpoint)
 {
 	char owner[32] = "";
 	bool taken;
 
 	checkpoint->lock = open(checkpoint->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	taken = checkpoint->lock >= 0 && lock_byte(checkpoint->lock, F_WRLCK, OF_TRIGGER);
+	taken = checkpoint->lock >= 0 && lock_for_trigger(checkpoint->lock);
 	if (taken && write_owner(checkpoint->lock))
 		return true;
-	if (taken || checkpoint->lock < 0 || (errno != EAGAIN && errno != EACCES)) {
+	if (taken || checkpoint->lock < 0 || errno != EAGAIN) {
 		command_failed("%s: %s", checkpoint->lock_path, strerror(errno));
 		return false;
 	}
