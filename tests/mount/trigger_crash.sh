@@ -38,7 +38,12 @@ stream_on Tab
 "$work/bin/write" "$mnt" "$work/written" "$work/stop" $keys &
 writer=$!
 triggers+=("$writer")
-run() { trigger --parallel 3 -n 7 Tab -- "$work/bin/slow" "$got"; }
+# A trigger that finds nothing mounted when it begins ends at once: the mount is killed behind that.
+run() {
+  trigger --parallel 3 -n 7 Tab -- "$work/bin/slow" "$got"
+  poll "it reads" reads "$trigger"
+}
+reads() { readlink "/proc/$1/fd/"* | grep -qF follow.jsonl; }
 some_time() { sleep "0.$((RANDOM % 4))$((RANDOM % 10))"; }
 # One of the trigger's commands; each is the leader of a group.
 kill_command() {
@@ -72,6 +77,7 @@ wait "$writer" || fail "the writer"
 last=$(tail -n 1 "$work/written" | cut -d ' ' -f 2)
 poll "the end" at "$(sequence_of Tab "$last")"
 stopped "the end"
+[ $failures = 0 ] || cat "$work/said" >&2
 
 echo "$rounds rounds, killed: trigger, command, mount: ${killed[*]}; $last changes, $(wc -l <"$got") deliveries"
 check "something was delivered twice" test "$(wc -l <"$got")" -gt "$last"
