@@ -46,8 +46,8 @@ void fs_leave(void *context);
 void fs_stirred(void *context);
 void fs_status(void *context, struct ddb_json_out *json);
 
-/* Detaches what a dead process has left at `mountpoint` (every access answers ENOTCONN). False: something is
- * there that we cannot detach. */
+/* Detaches what a dead process has left at `mountpoint` (access answers ENOTCONN, or ECONNABORTED while it
+ * dies). False: something is there that we cannot detach. */
 bool fs_detach_dead(const char *mountpoint);
 
 #endif

@@ -346,18 +346,24 @@ void fs_free(struct fs *fs)
 	free(fs);
 }
 
-bool fs_detach_dead(const char *mountpoint)
+/* statvfs always asks the process behind a mount; stat may be answered from the kernel's memory of it. A
+ * question that meets the death itself ends as aborted. */
+static bool is_dead(const char *mountpoint)
 {
 	struct statvfs st;
+
+	return statvfs(mountpoint, &st) && (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+bool fs_detach_dead(const char *mountpoint)
+{
 	pid_t child;
 	int status;
 
-	/* statvfs always asks the process behind a mount; stat may be answered from the kernel's memory of
-	 * it. */
-	while (statvfs(mountpoint, &st) && errno == ENOTCONN)
+	while (is_dead(mountpoint))
 		if (umount2(mountpoint, MNT_DETACH))
 			break;
-	if (!statvfs(mountpoint, &st) || errno != ENOTCONN)
+	if (!is_dead(mountpoint))
 		return true;
 	/* Without the right to unmount there is a program that has it. */
 	child = fork();

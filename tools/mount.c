@@ -97,6 +97,14 @@ static bool is_below(const char *path, const char *above)
 	return !strncmp(path, above, length) && (!path[length] || path[length] == '/');
 }
 
+static bool detach_dead(const char *mountpoint)
+{
+	if (fs_detach_dead(mountpoint))
+		return true;
+	command_failed("%s: left behind by a dead process, and it cannot be detached", mountpoint);
+	return false;
+}
+
 static bool find_paths(struct mount *mount, const char *store, const char *mountpoint)
 {
 	struct stat st;
@@ -105,10 +113,8 @@ static bool find_paths(struct mount *mount, const char *store, const char *mount
 		command_failed("%s: this version mounts local stores only", store);
 		return false;
 	}
-	if (!fs_detach_dead(mountpoint)) {
-		command_failed("%s: left behind by a dead process, and it cannot be detached", mountpoint);
+	if (!detach_dead(mountpoint))
 		return false;
-	}
 	mount->store = stat(store, &st) ? absolute_new(store) : absolute(store);
 	mount->mountpoint = mount->store ? absolute(mountpoint) : NULL;
 	if (!mount->mountpoint)
@@ -226,7 +232,8 @@ static int mount_here(struct mount *mount)
 
 	if (!engine)
 		return EXIT_FAILED;
-	status = serve(mount, engine);
+	/* Who had the store may have been dying on the same mountpoint while we looked. */
+	status = detach_dead(mount->mountpoint) ? serve(mount, engine) : EXIT_FAILED;
 	engine->ops->close(engine);
 	return status;
 }

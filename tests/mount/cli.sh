@@ -194,6 +194,7 @@ says "another format" "format 99"
 echo "$format" >"$store/format"
 
 # A place with a space in its name, and a dead mount on it
+mounts() { grep -cF "$work/a\\040b" /proc/self/mounts; }
 mkdir "$work/a b"
 mnt="$work/a b"
 ends "a space" 0 "$store" "$mnt" -o keyfile="$work/key"
@@ -208,7 +209,17 @@ refused "what it leaves" ls "$mnt"
 ends "is detached" 0 "$store" "$mnt" -o keyfile="$work/key,ro"
 same "what was closed is there" Ada "$(jq -r .name "$mnt/Users/ada.json")"
 refused "ro" touch "$mnt/Users/bob.json"
-same "mounted once" 1 "$(grep -c 'a\\040b' /proc/self/mounts)"
+same "mounted once" 1 "$(mounts)"
+
+# It dies while it is asked whether it is dead.
+pid=$(jq .pid "$mnt/.status")
+kill -STOP "$pid"
+"$DYNAMOUNT" "$store" "$mnt" -o keyfile="$work/key" 2>"$work/err" &
+sleep 0.3
+kill -9 "$pid"
+check "dying is dead" wait $!
+same "dying is dead" "" "$(cat "$work/err")"
+same "mounted once again" 1 "$(mounts)"
 away
 mnt=$work/mnt
 
