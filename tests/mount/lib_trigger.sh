@@ -51,7 +51,7 @@ trigger() {
 holds() { [ "$(cat "$work/checkpoint.lock")" = "$1" ]; }
 # ends WHAT STATUS: the trigger ends by itself with that status
 ends() {
-  poll "$1: ends" gone "$trigger"
+  poll "$1: ends" gone "$trigger" || kill -9 "$trigger"
   wait "$trigger"
   same "$1: exit" "$2" $?
 }

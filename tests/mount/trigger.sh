@@ -347,6 +347,27 @@ poll "another table of that name" has 2
 check "is told" said "the checkpoint is of another table"
 stopped "another table"
 
+# It goes while the mount is away: what was read before is done all the same.
+: >"$got"
+rm -f "$work/go"
+trigger -n 2 Tab -- bash -c "until [ -e '$work/go' ]; do sleep 0.02; done; exec '${take[0]}' '${take[1]}' '${take[2]}'"
+put Tab 1210 1214
+poll "a command waits" pgrep -P "$trigger"
+sleep 0.2 # it reads on
+die
+poll "it waits" said "waiting until it is back"
+mkdir "$work/elsewhere"
+"$DYNAMOUNT" "$store" "$work/elsewhere" || fail "elsewhere"
+rm -r "$work/elsewhere/Tab"
+umount "$work/elsewhere"
+start
+poll "gone meanwhile" said "the table is gone"
+touch "$work/go"
+ends "gone meanwhile" 0
+same "what it had read" "$(seq 1210 1214 | head -n "$(numbers | wc -l)" | xargs)" "$(numbers | xargs)"
+check "which was something" test -s "$got"
+stream_on Tab
+
 # ---- What cannot be ----
 
 refuses() { # WHAT SAID ARGUMENT…

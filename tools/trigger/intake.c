@@ -25,6 +25,7 @@ static void end_stream(struct trigger *trigger, const char *why)
 {
 	command_failed("%s: %s", trigger->options->table, why);
 	trigger->drained = true;
+	trigger->away = false;
 	trigger_reader_close(&trigger->reader);
 }
 

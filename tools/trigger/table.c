@@ -5,16 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { TEXT_MAX = 8 << 20, PIECE = 64 << 10, MEMORY_MAX = 64 << 20 };
 
-static bool read_file(const char *path, struct ddb_buffer *text)
+static bool read_file(int root, const char *path, struct ddb_buffer *text)
 {
-	int file = open(path, O_RDONLY | O_CLOEXEC), number;
+	int file = openat(root, path, O_RDONLY | O_CLOEXEC), number;
 	ssize_t length = file < 0 ? -1 : 1;
 
 	while (length > 0) {
@@ -67,26 +66,43 @@ static enum trigger_table_state judge(const struct ddb_value *description, struc
 	return enabled && enabled->boolean ? TRIGGER_TABLE_STREAMS : TRIGGER_TABLE_QUIET;
 }
 
+/* ABSENT; AWAY, with errno; or its text. */
+static enum trigger_table_state read_description(
+	const char *mountpoint, const char *table, struct ddb_buffer *text)
+{
+	int root = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC), number;
+	enum trigger_table_state state = TRIGGER_TABLE_STREAMS;
+	char entry[MAP_NAME_MAX + 3], path[MAP_NAME_MAX + 32];
+
+	if (root < 0)
+		return TRIGGER_TABLE_AWAY;
+	map_table_to_name(table, entry);
+	snprintf(path, sizeof path, "%s/.status.json", entry);
+	if (!read_file(root, path, text)) {
+		number = errno;
+		/* One and the same mount says both, whatever is mounted meanwhile. */
+		state = number == ENOENT && !faccessat(root, ".status", F_OK, 0) ? TRIGGER_TABLE_ABSENT
+										 : TRIGGER_TABLE_AWAY;
+		errno = number;
+	}
+	close(root);
+	return state;
+}
+
 enum trigger_table_state trigger_table_read(
 	const char *mountpoint, const char *name, struct trigger_table *ret)
 {
 	static const struct ddb_json_limits limits = {.nesting = 32, .nodes = 1 << 20, .object_only = true};
 	struct ddb_buffer text DDB_BUFFER_AUTO = {0};
 	struct ddb_arena arena DDB_ARENA_AUTO = {0};
-	char path[PATH_MAX + 2 * MAP_NAME_MAX], entry[MAP_NAME_MAX + 3];
+	enum trigger_table_state state;
 	struct ddb_value description;
 
-	map_table_to_name(name, entry);
-	snprintf(path, sizeof path, "%s/%s/.status.json", mountpoint, entry);
 	ddb_buffer_init(&text, TEXT_MAX);
 	ddb_arena_init(&arena, MEMORY_MAX);
-	if (!read_file(path, &text)) {
-		int number = errno;
-		snprintf(path, sizeof path, "%s/.status", mountpoint);
-		bool absent = number == ENOENT && !access(path, F_OK);
-		errno = number;
-		return absent ? TRIGGER_TABLE_ABSENT : TRIGGER_TABLE_AWAY;
-	}
+	state = read_description(mountpoint, name, &text);
+	if (state != TRIGGER_TABLE_STREAMS)
+		return state;
 	if (!ddb_json_read(&arena, &limits, text.bytes, text.length, &description, NULL))
 		return judge(&description, ret);
 	errno = EPROTO;
