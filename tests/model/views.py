@@ -43,7 +43,7 @@ class View:
     def written(self):
         """Each item that was written: its table's name, its key, what it was, and what it is."""
         for table in self.world.tables:
-            for key in set(table.touches):
+            for key in dict.fromkeys(table.touches):  # a set has another order in each run
                 yield table.name, key, self.moment[table.name].items.get(key), table.items.get(key)
 
     def changed(self):

@@ -130,12 +130,13 @@ def alarm(*arguments):
 signal.signal(signal.SIGALRM, alarm)
 fd = follow("One")
 for turn in range(20):
-    signal.setitimer(signal.ITIMER_REAL, 0.01)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 1)  # again, should one come before the read
         os.read(fd, 100)
         said = "read"
     except Alarm:
         said = "interrupted"
+    signal.setitimer(signal.ITIMER_REAL, 0)
     same("a timer", "interrupted", said)
 put("One", "e")
 same("nothing was lost", "e", key(os.read(fd, 100000)))

@@ -158,18 +158,23 @@ same "find -executable" "" "$(find "$dir" -type f -executable)"
 # ---- ls: no request for each file ----
 
 requests() { jq '[.requests[]] | add' "$mnt/.status"; }
-settled() { [ "$(jq .handles "$mnt/.status")" -le 1 ]; }
+looks=0
+settled() { looks=$((looks + 1)) && [ "$(jq .handles "$mnt/.status")" -le 1 ]; }
 # costs COMMAND…: $cost requests, without those of looking
 costs() {
-  local before after
+  local before after own
   poll "closed" settled
   before=$(requests)
+  looks=1
+  poll "closed" settled
   after=$(requests)
-  local own=$((after - before))
+  own=$(((after - before) / looks)) # each look costs the same
+  before=$after
+  looks=1
   "$@" >/dev/null 2>&1 || fail "$*"
   poll "closed" settled
-  before=$(requests)
-  cost=$((before - after - own * 2))
+  after=$(requests)
+  cost=$((after - before - own * looks))
 }
 stop
 start "trace=$work/trace"

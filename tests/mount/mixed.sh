@@ -257,7 +257,7 @@ for round in $(seq "$rounds"); do
 done
 
 # umount under the same load
-load last 0.02 # a moment is needed at which nobody has anything open
+load last 0.2 # a moment is needed at which nobody has anything open
 poll "umount" umount "$mnt"
 wait "$daemon" || fail "umount under load: exit $?"
 daemon=

@@ -149,6 +149,7 @@ abort w
 rm -r "$mnt/Loose" "$mnt/Fresh"
 
 # ---- Commit under tokens
+is_empty() { [ -z "$(ls -A "$1")" ]; }
 token=$(printf 't%.0s' {1..36})
 for round in 1 2 3; do
   mkdir "$txn/k"
@@ -156,7 +157,7 @@ for round in 1 2 3; do
   commits k "$token"
   same "round $round of a token" 9 "$(balance token)"
   refused "the transaction after round $round" stat "$txn/k"
-  poll "nothing below the entry" test -z "$(ls -A "$committed/$token")"
+  poll "nothing below the entry" is_empty "$committed/$token"
   # What is done once more must not be done again.
   set_balance token 10
   [ $round = 1 ] || same "no effect" 10 "$(balance token)"

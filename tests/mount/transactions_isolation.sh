@@ -136,7 +136,7 @@ reset
 jq '.AttributeDefinitions += [{"AttributeName": "kind", "AttributeType": "S"}] | .GlobalSecondaryIndexes = [{"IndexName": "by_kind",
   "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}]' \
   "$mnt/Accounts/.table.json" >"$work/definition" && cat "$work/definition" >"$mnt/Accounts/.table.json" || fail "an index"
-poll "the index" test -d "$mnt/Accounts/.index/by_kind/.query"
+poll "the index" jq -e '.GlobalSecondaryIndexes[0].IndexStatus == "ACTIVE"' "$mnt/Accounts/.status.json"
 both
 refused "an absent key" ls "$txn/one/Accounts/.index/by_kind/gold"
 refused "an absent key" ls "$txn/two/Accounts/.index/by_kind/lead"

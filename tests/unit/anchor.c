@@ -666,7 +666,7 @@ static void test_failed_sync_heals(void **state)
 	record(dir.store);
 	set_failure(&recorder.fail_sync[DATA], 1, EIO);
 	change(store, 1, false);
-	for (unsigned i = 0; i < 600 && status.synced_commits < 1; i++) {
+	for (unsigned i = 0; i < 12000 && status.synced_commits < 1; i++) {
 		usleep(5000);
 		store_status(store, &status);
 	}

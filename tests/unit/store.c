@@ -474,7 +474,7 @@ static void test_sync(void **state)
 	store_status(store, &status);
 	assert_int_equal(status.synced_commits, 2);
 	storedir_put(store, "a", "3", "");
-	for (unsigned i = 0; i < 400 && status.synced_commits < 3; i++) { /* by itself */
+	for (unsigned i = 0; i < 12000 && status.synced_commits < 3; i++) { /* by itself */
 		usleep(5000);
 		store_status(store, &status);
 	}

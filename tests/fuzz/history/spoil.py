@@ -76,7 +76,9 @@ def stale(history, line):
                           and document.get("w") in world.tokens(other["steps"])), None)
             if maker and "commit" in maker and maker["commit"][1] < line["begin"][0]:
                 old = history["records"][made][2]
-                line["steps"] = [["see", {"key": key}, {key: old} if old else {}]]
+                if not old:
+                    continue  # a removal beside the snapshot may explain that it is absent
+                line["steps"] = [["see", {"key": key}, {key: old}]]
                 return True
     return False
 
@@ -112,7 +114,8 @@ def torn(history, line):
 
 def late(history, line):
     """commits in another order than the clock's"""
-    if line["how"] != "put" or not writes(line) or at(history, token_of(line)) is None:
+    place = at(history, token_of(line)) if line["how"] == "put" and writes(line) else None
+    if place is None or place > len(history["records"]) // 2:  # others must have ended behind it
         return False
     line["commit"] = [time + (1 << 40) for time in line["commit"]]
     return True
