@@ -211,9 +211,11 @@ same "what was closed is there" Ada "$(jq -r .name "$mnt/Users/ada.json")"
 refused "ro" touch "$mnt/Users/bob.json"
 same "mounted once" 1 "$(mounts)"
 
-# It dies while it is asked whether it is dead.
+# It dies while it is asked whether it is dead. A thread may still answer a moment after the signal.
+is_stopped() { ! grep -h ^State: "/proc/$1/task"/*/status | grep -qv 'T (stopped)'; }
 pid=$(jq .pid "$mnt/.status")
 kill -STOP "$pid"
+poll "stopped" is_stopped "$pid"
 "$DYNAMOUNT" "$store" "$mnt" -o keyfile="$work/key" 2>"$work/err" &
 sleep 0.3
 kill -9 "$pid"
