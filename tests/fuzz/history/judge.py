@@ -253,7 +253,8 @@ class History:
             if not wrong:
                 return place
             best = best or (place, wrong)
-            place = self.makers[place].records.stop if place < len(self.records) else most + 1
+            maker = self.makers.get(place)  # an empty file's item has none
+            place = maker.records.stop if maker else place + 1
         where = "between places %d and %d" % (least, most)
         self.wrong("it saw what was not there", operation, where, *(self.explain(*best) if best else ["it is none"]))
         return least
