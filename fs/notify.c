@@ -187,13 +187,16 @@ static bool drop_attributes(struct fs *fs, const struct fs_node *node)
 
 /*
  * Where the kernel has no node yet, an answer that brings it, and what it was by then, is on its way. Who
- * waits for that answer holds the directory's lock: so the name is dropped behind it. A directory's is not,
- * for it would be taken from those who are in it by then; of a directory nothing changes that matters.
+ * waits for that answer holds the directory's lock: so the name is dropped behind it, and until the kernel
+ * has asked again nobody reads by its size. A directory's name is not, for it would be taken from those who
+ * are in it by then; of a directory nothing changes that matters.
  */
-void fs_notify_attributes(struct fs *fs, const struct fs_node *node)
+void fs_notify_attributes(struct fs *fs, struct fs_node *node)
 {
-	if (!drop_attributes(fs, node) && !node->directory)
-		fs_notify_entry(fs, node->parent, node->name);
+	if (drop_attributes(fs, node) || node->directory)
+		return;
+	node->unsized = true;
+	fs_notify_entry(fs, node->parent, node->name);
 }
 
 void fs_notify_stale(struct fs *fs, struct fs_node *node)

@@ -28,7 +28,7 @@ bool fs_notifier_start(struct fs *fs);
 void fs_notifier_stop(struct fs *fs); /* when the session's loop is over; requests may be served meanwhile */
 
 /* The kernel's attributes of a node are no longer true. With the nodes' lock held. */
-void fs_notify_attributes(struct fs *fs, const struct fs_node *node);
+void fs_notify_attributes(struct fs *fs, struct fs_node *node);
 /* The kernel's entry for a name in `parent` is no longer true. With the nodes' lock held. */
 void fs_notify_entry(struct fs *fs, struct fs_node *parent, const char *name);
 /* With the nodes' lock held: detaches the node and makes the kernel ask again. */

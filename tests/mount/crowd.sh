@@ -87,18 +87,23 @@ for kind in (create, create, remove, rename, replace, lines, read, read, attribu
         os._exit(0)
     children.append(pid)
 failed = sum(os.waitpid(pid, 0)[1] != 0 for pid in children)
-# While what was replaced is still open, the kernel may know it a moment longer; RELEASE comes after close.
-def handles():
-    with open(directory + "../.status") as f:
-        return json.load(f)["handles"]
-while handles() > 1:
-    time.sleep(0.01)
+
+def whole(path, flags):
+    fd, pieces = os.open(path, os.O_RDONLY | flags), []
+    while not pieces or pieces[-1]:
+        pieces.append(os.read(fd, 1 << 20))
+    os.close(fd)
+    return b"".join(pieces)
+
+# Who reads gets all of it, whatever the kernel knows; stat may know what was there a moment longer.
 for i in range(8):
-    path = directory + "c%d.json" % i
+    path, until = directory + "c%d.json" % i, time.time() + 20
     try:
-        shown = os.stat(path).st_size
-        with open(path, "rb") as f:
-            assert shown == len(f.read()), "the size of " + path
+        text = whole(path, os.O_DIRECT)
+        assert whole(path, 0) == text, "the text of " + path
+        while os.stat(path).st_size != len(text):
+            assert time.time() < until, "the size of " + path
+            time.sleep(0.01)
     except FileNotFoundError:
         assert os.path.basename(path) not in os.listdir(directory)
 sys.exit(failed > 0)
