@@ -274,19 +274,32 @@ touch "$work/go"
 ends "it is let end" 0
 same "and counts" "$(sequence_of Tab 900)" "$(checkpoint)"
 
+# The grace is counted from the signal, however long nothing has happened before.
 rm "$work/go"
-trigger Tab -- "${slow[@]}"
+trigger --grace 6 Tab -- "${slow[@]}"
 put Tab 901 901
+poll "a command runs" bash -c "[ \$(grep -c begun '$got') = 2 ]"
+poll "for longer than the grace" bash -c "[ \$(ps -o etimes= -p \$(pgrep -P $trigger)) -ge 8 ]"
+kill "$trigger"
+poll "it is let end" said "1 command may run for 6 s more"
+touch "$work/go"
+ends "nothing has happened for long" 0
+same "it counts" "$(sequence_of Tab 901)" "$(checkpoint)"
+
+rm "$work/go"
+echo begun >"$got"
+trigger Tab -- "${slow[@]}"
+put Tab 902 902
 poll "a command runs" bash -c "[ \$(grep -c begun '$got') = 2 ]"
 kill "$trigger"
 poll "stopping" said "1 command may run"
 kill "$trigger"
 ends "a second signal" 0
-same "what was killed is not done" "$(sequence_of Tab 900)" "$(checkpoint)"
+same "what was killed is not done" "$(sequence_of Tab 901)" "$(checkpoint)"
 trigger --grace 0.1 Tab -- "${slow[@]}"
 poll "again" bash -c "[ \$(grep -c begun '$got') = 3 ]"
 stopped "the grace is over"
-same "nor is this" "$(sequence_of Tab 900)" "$(checkpoint)"
+same "nor is this" "$(sequence_of Tab 901)" "$(checkpoint)"
 : >"$got"
 trigger Tab -- "${take[@]}"
 poll "it comes again" has 1

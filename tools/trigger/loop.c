@@ -108,9 +108,11 @@ static void wait_until(struct trigger *trigger, int64_t due)
 	int64_t left = due - trigger->now;
 	int timeout = due == INT64_MAX ? -1 : left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 
-	if (poll(files, 2, timeout) > 0 && files[0].revents)
+	int ready = poll(files, 2, timeout);
+
+	trigger->now = now(); /* a grace begins with its signal, not with the wait for it */
+	if (ready > 0 && files[0].revents)
 		take_signals(trigger);
-	trigger->now = now();
 }
 
 static int64_t next_due(const struct trigger *trigger)
