@@ -218,6 +218,41 @@ static void test_pauses(void **state)
 	trigger_backlog_done(&play.backlog);
 }
 
+/* What cannot be tried is no failure; nor is it tried without a pause, whatever failures may be. */
+static void test_rests(void **state)
+{
+	(void)state;
+	struct play play;
+	play_init(&play, 1, 2);
+	play.rules.backoff = 0;
+	play_add(&play, 1, 2, 3);
+	for (unsigned rests = 0; rests < 100; rests++) {
+		int64_t most = rests < 10 ? TRIGGER_REST_MIN << rests : TRIGGER_PAUSE_MAX;
+		most = most > TRIGGER_PAUSE_MAX ? TRIGGER_PAUSE_MAX : most;
+		trigger_lane_begin(&play.lane, &play.rules);
+		trigger_lane_rest(&play.lane, &play.rules, play.now);
+		int64_t pause = trigger_lane_due(&play.lane, &play.rules, true) - play.now;
+		assert_true(pause >= most / 2 && pause <= most);
+		play.now += pause;
+	}
+	assert_int_equal(play.lane.failures, 0);
+	for (unsigned failures = 0; failures < 3; failures++) {
+		int64_t before = play.now;
+		play_attempt(&play, 1);
+		assert_true(failures == 0 || play.now == before);
+	}
+	assert_int_equal(play.letters, 1);
+	/* A letter that cannot be written: the next attempt fails, too, and waits longer. */
+	for (unsigned failures = 0; failures < 5; failures++) {
+		int64_t least = (int64_t)TRIGGER_REST_MIN << failures;
+		assert_int_equal(trigger_lane_begin(&play.lane, &play.rules), 1);
+		trigger_lane_fail(&play.lane, &play.rules, play.now);
+		trigger_lane_rest(&play.lane, &play.rules, play.now);
+		assert_true(play.lane.pause_until - play.now >= least);
+	}
+	trigger_backlog_done(&play.backlog);
+}
+
 static void test_when_due(void **state)
 {
 	(void)state;
@@ -387,7 +422,7 @@ static void test_checkpoints(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sequences), cmocka_unit_test(test_backlog),
-		cmocka_unit_test(test_halving), cmocka_unit_test(test_pauses),
+		cmocka_unit_test(test_halving), cmocka_unit_test(test_pauses), cmocka_unit_test(test_rests),
 		cmocka_unit_test(test_when_due), cmocka_unit_test(test_events),
 		cmocka_unit_test(test_checkpoints)};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,19 +61,18 @@ bool trigger_lane_succeed(struct trigger_lane *lane, struct trigger_backlog *bac
 	if (!lane->first)
 		lane->last = NULL;
 	lane->piece_count--;
-	lane->failures = 0;
+	lane->failures = lane->rests = 0;
 	lane->pause_until = 0;
 	return moved;
 }
 
 /* Between the half and the whole of what it would be without chance. */
-static int64_t pause_after(const struct trigger_lane_rules *rules, unsigned failures)
+static int64_t pause_after(int64_t first, unsigned failures)
 {
-	int64_t most = rules->backoff > TRIGGER_PAUSE_MAX ? rules->backoff : TRIGGER_PAUSE_MAX;
-	int64_t pause = rules->backoff;
+	int64_t most = first > TRIGGER_PAUSE_MAX ? first : TRIGGER_PAUSE_MAX, pause = first;
 	uint32_t chance = 0;
 
-	for (unsigned i = 1; i < failures && pause < most; i++)
+	for (unsigned i = 1; i < failures && pause && pause < most; i++)
 		pause *= 2;
 	if (pause > most)
 		pause = most;
@@ -87,7 +86,8 @@ enum trigger_verdict trigger_lane_fail(
 {
 	size_t count = trigger_lane_current(lane);
 
-	lane->pause_until = now + pause_after(rules, lane->failures + 1);
+	lane->pause_until = now + pause_after(rules->backoff, lane->failures + 1);
+	lane->rests = 0;
 	if (count > 1) {
 		assert(lane->piece_count < TRIGGER_PIECES_MAX);
 		lane->pieces[lane->piece_count - 1] = count - count / 2;
@@ -102,5 +102,8 @@ enum trigger_verdict trigger_lane_fail(
 
 void trigger_lane_rest(struct trigger_lane *lane, const struct trigger_lane_rules *rules, int64_t now)
 {
-	lane->pause_until = now + pause_after(rules, 1);
+	int64_t first = rules->backoff > TRIGGER_REST_MIN ? rules->backoff : TRIGGER_REST_MIN;
+
+	lane->rests++;
+	lane->pause_until = now + pause_after(first, lane->failures + lane->rests);
 }

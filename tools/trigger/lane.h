@@ -15,6 +15,7 @@ enum {
 	TRIGGER_EVENT_MAX = 6 << 20, /* bytes, as Lambda's; one record always fits */
 	TRIGGER_PIECES_MAX = 16,     /* halvings of the largest batch, and one */
 	TRIGGER_PAUSE_MAX = 60000,   /* unless the first pause is longer */
+	TRIGGER_REST_MIN = 100,      /* the first rest */
 	TRIGGER_NEVER_GIVE_UP = INT32_MAX,
 };
 
@@ -31,6 +32,7 @@ struct trigger_lane {
 	size_t pieces[TRIGGER_PIECES_MAX];
 	unsigned piece_count;
 	unsigned failures; /* in a row, of what is next */
+	unsigned rests;    /* in a row, of a lane that could not even try */
 	int64_t pause_until;
 	struct trigger_command command;
 };
@@ -49,7 +51,7 @@ enum trigger_verdict { TRIGGER_RETRY, TRIGGER_HALVE, TRIGGER_GIVE_UP };
 /* Without GIVE_UP the pause is set. */
 enum trigger_verdict trigger_lane_fail(
 	struct trigger_lane *lane, const struct trigger_lane_rules *rules, int64_t now);
-/* A pause that says nothing about the records. */
+/* A pause that says nothing about the records: there always is one, and it grows like others. */
 void trigger_lane_rest(struct trigger_lane *lane, const struct trigger_lane_rules *rules, int64_t now);
 
 #endif
