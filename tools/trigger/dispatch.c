@@ -37,12 +37,19 @@ static void give_up(struct trigger *trigger, struct trigger_lane *lane, const ch
 	succeed(trigger, lane);
 }
 
+/* Commands may need the mount: without it a failure says nothing about the records. */
 static void fail(struct trigger *trigger, struct trigger_lane *lane, int status)
 {
 	size_t count = trigger_lane_current(lane), half;
 	char reason[80], next[80];
 
 	trigger_command_describe(status, reason, sizeof reason);
+	if (!trigger_intake_is_there(trigger)) {
+		command_failed("%s: %s: from %s on, all is tried again when the mount is back",
+			trigger->options->command[0], reason, lane->first->position.sequence.digits);
+		trigger_lane_rest(lane, &trigger->lane_rules, trigger->now);
+		return;
+	}
 	switch (trigger_lane_fail(lane, &trigger->lane_rules, trigger->now)) {
 	case TRIGGER_GIVE_UP:
 		give_up(trigger, lane, reason);
@@ -113,7 +120,7 @@ static void start(struct trigger *trigger, struct trigger_lane *lane)
 	trigger_lane_rest(lane, &trigger->lane_rules, trigger->now);
 }
 
-/* Commands may need the mount: while it is away none is begun, since each would count as a failure. */
+/* While the mount is away none is begun. */
 static bool may_start(const struct trigger *trigger)
 {
 	return !trigger->stopping && !trigger->away && !trigger->unsaved;

@@ -17,6 +17,7 @@ static void go_away(struct trigger *trigger)
 		command_failed(
 			"%s: %s: waiting until it is back", trigger->options->mountpoint, strerror(errno));
 	trigger->away = true;
+	trigger->drained = false; /* nobody knows */
 	trigger->open_at = trigger->now + RETRY_PAUSE;
 	trigger_reader_close(&trigger->reader);
 }
@@ -172,9 +173,11 @@ static bool take_lines(struct trigger *trigger)
 	return true;
 }
 
+/* To know that the mount is back needs no room. */
 static bool wants(const struct trigger *trigger)
 {
-	return !trigger->stopping && !trigger->drained && trigger_backlog_has_room(&trigger->backlog);
+	return !trigger->stopping && !trigger->drained &&
+	       (trigger->away || trigger_backlog_has_room(&trigger->backlog));
 }
 
 /* Whether the stream is off is known only of a file that was opened since. */
@@ -236,6 +239,23 @@ int64_t trigger_intake_due(const struct trigger *trigger)
 	if (!trigger_reader_is_open(&trigger->reader))
 		return trigger->open_at;
 	return trigger_reader_waits(&trigger->reader) < 0 ? trigger->now : INT64_MAX;
+}
+
+bool trigger_intake_is_there(struct trigger *trigger)
+{
+	struct trigger_table table;
+
+	if (trigger->away)
+		return false;
+	/* What was opened before knows of an end that was short. */
+	if (trigger_reader_is_lost(&trigger->reader))
+		errno = ENOTCONN;
+	else if (trigger_table_read(trigger->options->mountpoint, trigger->options->table, &table) !=
+		 TRIGGER_TABLE_AWAY)
+		return true;
+	if (!trigger->stopping)
+		go_away(trigger);
+	return false;
 }
 
 /* ---- The beginning ---- */

@@ -59,6 +59,8 @@ void trigger_intake_read(struct trigger *trigger);
 /* What wakes the loop: a descriptor to be polled (or -1), and the time to be there again. */
 int trigger_intake_waits(const struct trigger *trigger);
 int64_t trigger_intake_due(const struct trigger *trigger);
+/* Whether the mount is; else it is waited for. */
+bool trigger_intake_is_there(struct trigger *trigger);
 /* No more was to come, and all is done: whether there is a stream again. */
 bool trigger_intake_renew(struct trigger *trigger);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,13 @@ bool trigger_reader_is_there(const struct trigger_reader *reader)
 bool trigger_reader_is_open(const struct trigger_reader *reader)
 {
 	return reader->follow >= 0;
+}
+
+bool trigger_reader_is_lost(const struct trigger_reader *reader)
+{
+	struct pollfd file = {.fd = reader->follow}; /* -1 is passed over */
+
+	return poll(&file, 1, 0) > 0 && file.revents & POLLERR;
 }
 
 int trigger_reader_waits(const struct trigger_reader *reader)

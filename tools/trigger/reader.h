@@ -37,6 +37,9 @@ void trigger_reader_close(struct trigger_reader *reader);
 bool trigger_reader_is_there(const struct trigger_reader *reader);
 bool trigger_reader_is_open(const struct trigger_reader *reader);
 
+/* Whether the mount is gone that was opened. */
+bool trigger_reader_is_lost(const struct trigger_reader *reader);
+
 /* The descriptor to be polled, or -1: what is there already is still being read. */
 int trigger_reader_waits(const struct trigger_reader *reader);
 enum trigger_read trigger_reader_read(struct trigger_reader *reader);

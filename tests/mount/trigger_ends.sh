@@ -1,0 +1,62 @@
+# dynamount trigger: what goes away while it has something to do, and what comes as it is about to end. Nothing is lost, nor
+# given up for it, and it ends when there is nothing more.
+. "$TESTS/lib.sh" || exit 1
+. "$TESTS/lib_trigger.sh"
+
+# Waits until it may go on, and needs the mount.
+go=$work/go
+cat >"$work/bin/needs" <<'END_OF_SCRIPT'
+#!/bin/bash
+# needs MNT GO COMMAND…
+until [ -e "$2" ]; do sleep 0.02; done
+[ -e "$1/.status" ] || exit 3
+shift 2
+exec "$@"
+END_OF_SCRIPT
+chmod +x "$work/bin/needs"
+needs=("$work/bin/needs" "$mnt" "$go" "${take[@]}")
+runs() { pgrep -P "$trigger"; }
+
+# elsewhere COMMAND…: below the mount's other place, while it is away
+mkdir "$work/elsewhere"
+elsewhere() {
+  "$DYNAMOUNT" "$store" "$work/elsewhere" || fail "elsewhere"
+  mnt=$work/elsewhere "$@"
+  umount "$work/elsewhere" || fail "elsewhere: umount"
+}
+
+start
+stream_on Tab
+
+# ---- A command fails because the mount is away ----
+
+# What was told is that it is away; what was not is that the stream is off, and nothing read any more.
+from=0
+for off in '' off; do
+  from=$((from + 10))
+  fresh
+  rm -f "$go"
+  trigger --from-now --retries 0 --dead-letter "$work/dead" Tab -- "${needs[@]}"
+  poll "it has begun" test -s "$work/checkpoint"
+  put Tab $from $((from + 2))
+  poll "a command runs" runs
+  last=$(sequence_of Tab $((from + 2)))
+  if [ "$off" ]; then
+    check "off" stream_off Tab
+    poll "it is seen" said "its stream is off"
+    die
+  else
+    die
+    poll "it waits" said "waiting until it is back"
+  fi
+  touch "$go"
+  poll "it fails" said "exit status 3: from"
+  poll "it waits" said "waiting until it is back"
+  check "without being counted" said "tried again when the mount is back"
+  start
+  poll "all is done" at "$last"
+  if [ "$off" ]; then ends "off" 0; else stopped "on"; fi
+  same "no letter" "" "$(cat "$work/dead")"
+  same "each once" "$(seq $from $((from + 2)) | xargs)" "$(numbers | xargs)"
+done
+finish
