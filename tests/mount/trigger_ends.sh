@@ -59,4 +59,40 @@ for off in '' off; do
   same "no letter" "" "$(cat "$work/dead")"
   same "each once" "$(seq $from $((from + 2)) | xargs)" "$(numbers | xargs)"
 done
+
+# ---- The stream is on for a moment while the last of the one before is done ----
+
+touch "$work/.status"
+# at_the_end COMMAND…: it has seen that the stream is off, has something to do, and then that happens
+at_the_end() {
+  fresh
+  rm -f "$go"
+  stream_on Tab
+  trigger --from-now Tab -- "$work/bin/needs" "$work" "$go" "${take[@]}" # not the mount
+  poll "it has begun" test -s "$work/checkpoint"
+  put Tab "$1" "$1"
+  poll "a command runs" runs
+  check "off" stream_off Tab
+  poll "it is seen" said "its stream is off"
+  "${@:2}"
+}
+on_and_off() { # NUMBER
+  stream_on Tab
+  put Tab "$1" "$1"
+  stream_off Tab
+}
+at_the_end 30 on_and_off 31
+touch "$go"
+ends "on and off" 0
+same "all of it" "30 31" "$(numbers | xargs)"
+same "told once more" 2 "$(grep -c "its stream is off" "$work/said")"
+
+# And that the mount is away at the end says nothing about it.
+at_the_end 40 die
+elsewhere on_and_off 41
+touch "$go"
+poll "it waits" said "waiting until it is back"
+start
+ends "the mount was away" 0
+same "all of it" "40 41" "$(numbers | sort -u | xargs)"
 finish

@@ -22,9 +22,11 @@ static void go_away(struct trigger *trigger)
 	trigger_reader_close(&trigger->reader);
 }
 
+/* `why` NULL: that was told. */
 static void end_stream(struct trigger *trigger, const char *why)
 {
-	command_failed("%s: %s", trigger->options->table, why);
+	if (why)
+		command_failed("%s: %s", trigger->options->table, why);
 	trigger->drained = true;
 	trigger->away = false;
 	trigger_reader_close(&trigger->reader);
@@ -80,6 +82,11 @@ static void go_back(struct trigger *trigger)
 	start_over(trigger);
 }
 
+static void end_quietly(struct trigger *trigger)
+{
+	end_stream(trigger, trigger->looked ? NULL : "its stream is off");
+}
+
 static void open_files(struct trigger *trigger)
 {
 	enum trigger_read read = trigger_reader_open(&trigger->reader, &trigger->last.sequence);
@@ -89,7 +96,7 @@ static void open_files(struct trigger *trigger)
 	else if (read == TRIGGER_READ_FAILED && errno == EINVAL)
 		go_back(trigger);
 	else if (read == TRIGGER_READ_FAILED && errno == ENOENT && trigger->quiet)
-		end_stream(trigger, "its stream is off");
+		end_quietly(trigger);
 	else if (read == TRIGGER_READ_FAILED)
 		go_away(trigger);
 	else if (trigger->away) {
@@ -144,6 +151,7 @@ static bool take_line(struct trigger *trigger, const char *line, size_t length)
 	if (trigger_sequence_compare(&event.position.sequence, &trigger->last.sequence) <= 0)
 		return true;
 	trigger->last = event.position;
+	trigger->looked = false;
 	if (trigger->trimmed)
 		tell_loss(trigger, &event.position);
 	if (!event.wanted) {
@@ -184,7 +192,7 @@ static bool wants(const struct trigger *trigger)
 static void end_file(struct trigger *trigger)
 {
 	if (trigger->quiet) {
-		end_stream(trigger, "its stream is off");
+		end_quietly(trigger);
 		return;
 	}
 	trigger_reader_close(&trigger->reader);
@@ -359,18 +367,29 @@ bool trigger_intake_begin(struct trigger *trigger)
 	return true;
 }
 
+/* While the last of it was done more may have come, and the stream gone off again. */
 bool trigger_intake_renew(struct trigger *trigger)
 {
 	struct trigger_table table;
+	enum trigger_table_state state =
+		trigger_table_read(trigger->options->mountpoint, trigger->options->table, &table);
 
-	if (trigger_table_read(trigger->options->mountpoint, trigger->options->table, &table) !=
-		TRIGGER_TABLE_STREAMS)
+	if (state == TRIGGER_TABLE_ABSENT)
 		return false;
-	command_failed("%s: it has a stream again", trigger->options->table);
-	if (strcmp(table.id, trigger->table.id) != 0)
+	if (state == TRIGGER_TABLE_AWAY) {
+		go_away(trigger);
+		return true;
+	}
+	bool same = !strcmp(table.id, trigger->table.id), quiet = state == TRIGGER_TABLE_QUIET;
+	if (quiet && same && trigger->looked)
+		return false;
+	if (!quiet)
+		command_failed("%s: it has a stream again", trigger->options->table);
+	if (!same)
 		start_over(trigger);
 	trigger->table = table;
-	trigger->drained = trigger->trimmed = false;
+	trigger->drained = false;
+	trigger->looked = quiet;
 	trigger_backlog_init(&trigger->backlog, &trigger->last);
 	return true;
 }

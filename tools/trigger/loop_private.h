@@ -29,6 +29,7 @@ struct trigger {
 	bool away;       /* the mount is, and it was told */
 	bool quiet;      /* the stream was off when its files were opened */
 	bool drained;    /* no more will come */
+	bool looked;     /* all was done, and what the stream that is off has behind it is looked at again */
 	bool trimmed;    /* the next record tells until when */
 	struct trigger_position lost_from;
 
@@ -61,7 +62,7 @@ int trigger_intake_waits(const struct trigger *trigger);
 int64_t trigger_intake_due(const struct trigger *trigger);
 /* Whether the mount is; else it is waited for. */
 bool trigger_intake_is_there(struct trigger *trigger);
-/* No more was to come, and all is done: whether there is a stream again. */
+/* No more was to come, and all is done: whether it goes on, since there may be more by now. */
 bool trigger_intake_renew(struct trigger *trigger);
 
 /* ---- Commands ---- */
