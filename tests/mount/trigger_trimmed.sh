@@ -88,4 +88,22 @@ poll "and follows" has 64
 stopped "it was slow"
 same "nothing twice" "" "$(numbers | sort | uniq -d)"
 same "nothing was lost" "" "$(cat "$work/said")"
+
+# One whose stream is off, with nothing behind what is lost: it says so before it ends.
+fresh
+trigger --from-now Tab -- "${take[@]}"
+poll "it has begun" test -s "$work/checkpoint"
+put Tab 20 20
+twentieth=$(sequence_of Tab 20)
+poll "before" at "$twentieth"
+stopped "before"
+put Tab 21 23
+later 100
+check "off" stream_off Tab
+later 115
+trigger Tab -- "${take[@]}"
+ends "nothing is kept" 0
+check "it says what is lost" grep -qE \
+  "Tab: lost: the records behind $twentieth, of [-0-9]+T[:0-9]+Z, are no longer kept; nothing is behind them" "$work/said"
+same "nothing came" 20 "$(numbers | xargs)"
 finish

@@ -3,6 +3,7 @@
 #include "tools/command.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,16 +23,6 @@ static void go_away(struct trigger *trigger)
 	trigger_reader_close(&trigger->reader);
 }
 
-/* `why` NULL: that was told. */
-static void end_stream(struct trigger *trigger, const char *why)
-{
-	if (why)
-		command_failed("%s: %s", trigger->options->table, why);
-	trigger->drained = true;
-	trigger->away = false;
-	trigger_reader_close(&trigger->reader);
-}
-
 static void format_time(int64_t seconds, char ret[32])
 {
 	time_t time = (time_t)seconds;
@@ -39,6 +30,33 @@ static void format_time(int64_t seconds, char ret[32])
 
 	if (!seconds || !gmtime_r(&time, &tm) || !strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
 		strcpy(ret, "an unknown time");
+}
+
+/* `position`: of the next record; NULL: there is none. */
+static void tell_loss(struct trigger *trigger, const struct trigger_position *position)
+{
+	char from[32], to[32], next[120] = "nothing is behind them";
+
+	format_time(trigger->lost_from.time, from);
+	if (position) {
+		format_time(position->time, to);
+		snprintf(next, sizeof next, "going on with %s, of %s", position->sequence.digits, to);
+	}
+	command_failed("%s: lost: the records behind %s, of %s, are no longer kept; %s",
+		trigger->options->table, trigger->lost_from.sequence.digits, from, next);
+	trigger->trimmed = false;
+}
+
+/* `why` NULL: that was told. */
+static void end_stream(struct trigger *trigger, const char *why)
+{
+	if (why)
+		command_failed("%s: %s", trigger->options->table, why);
+	if (trigger->trimmed)
+		tell_loss(trigger, NULL);
+	trigger->drained = true;
+	trigger->away = false;
+	trigger_reader_close(&trigger->reader);
 }
 
 static void start_over(struct trigger *trigger)
@@ -60,18 +78,6 @@ static void lose(struct trigger *trigger)
 	trigger->trimmed = true;
 	trigger->lost_from = trigger->last;
 	start_over(trigger);
-}
-
-static void tell_loss(struct trigger *trigger, const struct trigger_position *position)
-{
-	char from[32], to[32];
-
-	format_time(trigger->lost_from.time, from);
-	format_time(position->time, to);
-	command_failed("%s: lost: the records behind %s, of %s, are no longer kept; going on with %s, of %s",
-		trigger->options->table, trigger->lost_from.sequence.digits, from, position->sequence.digits,
-		to);
-	trigger->trimmed = false;
 }
 
 /* An older state of the store: what it will do differs from what was seen. */
