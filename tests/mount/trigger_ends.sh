@@ -95,4 +95,37 @@ poll "it waits" said "waiting until it is back"
 start
 ends "the mount was away" 0
 same "all of it" "40 41" "$(numbers | sort -u | xargs)"
+
+# ---- An older copy of the store ----
+
+fresh
+rm -f "$go"
+stream_on Tab
+trigger --from-now Tab -- "${take[@]}"
+poll "it has begun" test -s "$work/checkpoint"
+put Tab 50 51
+poll "before" at "$(sequence_of Tab 51)"
+die
+cp -a "$store" "$work/copy"
+start
+put Tab 52 59
+poll "what will be undone" at "$(sequence_of Tab 59)"
+die
+poll "it waits" said "waiting until it is back"
+rm -r "$store"
+mv "$work/copy" "$store"
+mv "$work/bin/take" "$work/bin/away"
+start
+poll "it begins anew" said "its records do not reach"
+# As much as there was before comes, and it ends at once: that it began anew must be known.
+poll "and so does another one" at 0
+kill -9 "$trigger"
+wait "$trigger" 2>/dev/null
+put Tab 61 80
+: >"$got"
+mv "$work/bin/away" "$work/bin/take"
+trigger Tab -- "${take[@]}"
+poll "all of it" at "$(sequence_of Tab 80)"
+same "what came instead" "$(seq 61 80 | xargs)" "$(numbers | sort -nu | awk '$1 > 60' | xargs)"
+stopped "all of it"
 finish

@@ -86,6 +86,8 @@ static void go_back(struct trigger *trigger)
 	command_failed("%s: its records do not reach %s: beginning with the oldest", trigger->options->table,
 		trigger->last.sequence.digits);
 	start_over(trigger);
+	/* Not behind what there was: by the time of another start there may be as much. */
+	trigger->moved |= trigger_backlog_pass(&trigger->backlog, &trigger->last);
 }
 
 static void end_quietly(struct trigger *trigger)
