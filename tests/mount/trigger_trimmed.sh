@@ -106,4 +106,16 @@ ends "nothing is kept" 0
 check "it says what is lost" grep -qE \
   "Tab: lost: the records behind $twentieth, of [-0-9]+T[:0-9]+Z, are no longer kept; nothing is behind them" "$work/said"
 same "nothing came" 20 "$(numbers | xargs)"
+
+# More that is too old, and not removed yet, than is passed over at a time
+fresh
+stream_on Many KEYS_ONLY
+put Many 1 9000
+later 140
+put Many 9001 9001
+same "what is kept" k9001 "$(jq -r .dynamodb.Keys.id.S "$mnt/Many/.stream/records.jsonl")"
+trigger --strict Many -- bash -c "jq -r '.Records[].dynamodb.Keys.id.S' >>'$got'"
+poll "it gets that" at "$(jq -r .dynamodb.SequenceNumber "$mnt/Many/.stream/records.jsonl")"
+stopped "it gets that"
+same "and no more" "k9001 " "$(cat "$got") $(cat "$work/said")"
 finish
