@@ -160,11 +160,31 @@ if mkdir "$work/disk" && mount -t tmpfs -o size=4k tmpfs "$work/disk" 2>"$work/l
   umount "$work/disk"
 fi
 
+# Nor is anybody waited for without end who has the file locked.
+fresh
+: >"$work/dead"
+(flock 9 && touch "$work/locked" && exec sleep 600) 9<"$work/dead" &
+locker=$!
+triggers+=("$locker")
+poll "locked" test -e "$work/locked"
+trigger --from-now --retries 0 --dead-letter "$work/dead" Tab -- "${take[@]}"
+poll "it has begun" test -s "$work/checkpoint"
+echo 530 >"$poison"
+put Tab 530 530
+poll "it is told" said "$work/dead: Resource temporarily unavailable"
+check "it is not done" test "$(checkpoint)" != "$(sequence_of Tab 530)"
+stopped "locked"
+kill "$locker"
+trigger --retries 0 --dead-letter "$work/dead" Tab -- "${take[@]}"
+poll "no longer" at "$(sequence_of Tab 530)"
+stopped "no longer"
+same "the letter" 530 "$(jq -r .record.dynamodb.NewImage.n.N "$work/dead")"
+
 # Without a place for letters it is tried until it succeeds; others of other keys go on, as many as there are lanes.
 : >"$got"
 : >"$poison"
 trigger --parallel 4 Tab -- "${take[@]}"
-poll "up to here" at "$(sequence_of Tab 521)"
+poll "up to here" at "$(sequence_of Tab 530)"
 before=$(checkpoint)
 echo 600 >"$poison"
 put Tab 600 639

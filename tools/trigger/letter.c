@@ -114,6 +114,21 @@ static void write_line(
 	ddb_buffer_add_byte(line, '\n');
 }
 
+/* Others have it for a line. Who has it for longer is not waited for: there are signals, and other records.
+ */
+static bool lock(int file)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+
+	for (int tries = 50; tries--; nanosleep(&pause, NULL))
+		if (!flock(file, LOCK_EX | LOCK_NB))
+			return true;
+		else if (errno != EWOULDBLOCK && errno != EINTR)
+			return false;
+	errno = EWOULDBLOCK;
+	return false;
+}
+
 bool trigger_letter_write(
 	const char *path, const char *reason, unsigned attempts, const char *record, size_t length)
 {
@@ -125,7 +140,7 @@ bool trigger_letter_write(
 	ddb_buffer_init(&line, TRIGGER_LINE_MAX + 4096);
 	write_line(&line, reason, attempts, record, length);
 	errno = ENOMEM;
-	if (line.failed || flock(file, LOCK_EX) || !append(file, &line))
+	if (line.failed || !lock(file) || !append(file, &line))
 		return fail(path, file) >= 0;
 	close(file); /* and with it the lock */
 	return true;
