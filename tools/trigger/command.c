@@ -108,6 +108,7 @@ bool trigger_command_ended(struct trigger_command *command, int *ret_status)
 void trigger_command_kill(const struct trigger_command *command)
 {
 	kill(-command->pid, SIGKILL);
+	kill(command->pid, SIGKILL); /* it may have gone to another group */
 }
 
 void trigger_command_describe(int status, char *ret, size_t room)
