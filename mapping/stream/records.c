@@ -176,7 +176,8 @@ int map_records_fetch(struct map_records *records, uint32_t max_bytes, bool *ret
 		return number;
 	if (!code) {
 		records->after = page.next;
-		records->whole |= page.count > 0; /* what is too old before the first is none of it */
+		/* What is too old before the first is none of it. */
+		records->whole |= page.count > 0 || !page.more;
 	}
 	*ret_more = page.more;
 	*ret_closed = page.closed && !page.more;

@@ -114,8 +114,7 @@ static void write_line(
 	ddb_buffer_add_byte(line, '\n');
 }
 
-/* Others have it for a line. Who has it for longer is not waited for: there are signals, and other records.
- */
+/* Others have it for a line. Who has it for longer is not waited for: there are signals, and other lanes. */
 static bool lock(int file)
 {
 	const struct timespec pause = {.tv_nsec = 10000000};
