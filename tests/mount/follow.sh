@@ -99,10 +99,11 @@ import pty, signal
 path = sys.argv[1]
 
 def waits(count):
-    end = time.time() + 20
-    while json.loads(read(".status"))["waiting"] != count and time.time() < end:
+    end, waiting = time.time() + 20, None
+    while waiting != count and time.time() < end:
         time.sleep(0.01)
-    same("readers that wait", count, json.loads(read(".status"))["waiting"])
+        waiting = json.loads(read(".status"))["waiting"]
+    same("readers that wait", count, waiting)
 
 def cat():
     pid, terminal = pty.fork()

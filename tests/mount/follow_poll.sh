@@ -27,10 +27,11 @@ def poll(fds, timeout, events=select.POLLIN):
     return poller.poll(timeout)
 
 def waits(count):
-    end = time.time() + 20
-    while json.loads(read(".status"))["waiting"] != count and time.time() < end:
+    end, waiting = time.time() + 20, None
+    while waiting != count and time.time() < end:
         time.sleep(0.01)
-    same("readers that wait", count, json.loads(read(".status"))["waiting"])
+        waiting = json.loads(read(".status"))["waiting"]
+    same("readers that wait", count, waiting)
 
 def later(function, *arguments):
     thread = threading.Thread(target=function, args=arguments)
@@ -160,10 +161,12 @@ os.lseek(fd, -100, os.SEEK_CUR)
 same("by lseek", text[-100:], os.read(fd, 100000))
 same("and on", end, os.lseek(fd, 0, os.SEEK_CUR))
 same("nothing more", [], poll([fd], NEVER))
-thread = later(lambda: (waits(1), put("One", "g"), waits(1), put("One", "h")))
+last = threading.Event()
+thread = later(lambda: (waits(1), put("One", "g"), last.wait(), waits(1), put("One", "h")))
 same("behind the end", b"dynamodb", os.pread(fd, 8, end + lines[1].index(b"dynamodb")))
 same("the line as a whole", "g", key(os.pread(fd, 100000, end)))
 length = len(os.pread(fd, 100000, end))
+last.set()
 same("a line that is still to come", "h", key(os.pread(fd, 100000, end + length)))
 thread.join()
 os.close(fd)
