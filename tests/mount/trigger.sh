@@ -163,18 +163,16 @@ fi
 # Nor is anybody waited for without end who has the file locked.
 fresh
 : >"$work/dead"
-(flock 9 && touch "$work/locked" && exec sleep 600) 9<"$work/dead" &
-locker=$!
-triggers+=("$locker")
-poll "locked" test -e "$work/locked"
-trigger --from-now --retries 0 --dead-letter "$work/dead" Tab -- "${take[@]}"
+exec 8<"$work/dead"
+flock 8
+trigger --from-now --retries 0 --dead-letter "$work/dead" Tab -- "${take[@]}" 8<&-
 poll "it has begun" test -s "$work/checkpoint"
 echo 530 >"$poison"
 put Tab 530 530
 poll "it is told" said "$work/dead: Resource temporarily unavailable"
 check "it is not done" test "$(checkpoint)" != "$(sequence_of Tab 530)"
 stopped "locked"
-kill "$locker"
+exec 8<&-
 trigger --retries 0 --dead-letter "$work/dead" Tab -- "${take[@]}"
 poll "no longer" at "$(sequence_of Tab 530)"
 stopped "no longer"
